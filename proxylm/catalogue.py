@@ -1,0 +1,206 @@
+"""The catalogue: which corpora, languages and models are to be evaluated.
+
+Read from YAML files, so that a change is a text that can be reviewed. `local.yaml` is the one
+that the command line writes. This module does not fetch text and does not train.
+"""
+
+import difflib
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from proxylm.errors import InputError, ProxyLMError, UsageError
+from proxylm.landing import write_atomically
+from proxylm.languages import resolve
+from proxylm.records import Mode, Task
+
+LOCAL_FILE = "local.yaml"
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+
+
+def _canonical(language: str) -> str:
+    try:
+        return str(resolve(language).code)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+
+
+LanguageCode = Annotated[str, AfterValidator(_canonical)]
+Name = Annotated[str, Field(pattern=_NAME)]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PartEntry(_Entry):
+    """One language of a corpus; for mt a pair."""
+
+    language: LanguageCode
+    with_language: LanguageCode | None = None  # mt: the other side; the text is language -> this
+    reader: Literal["home-assistant-intents", "file"]
+    path: str | None = None  # reader `file`: below the home folder
+
+
+class CorpusEntry(_Entry):
+    """A named corpus with its parts. Splits hold `train_size` and `test_size` lines."""
+
+    id: Name
+    task: Task
+    train_size: int = Field(gt=0)
+    test_size: int = Field(gt=0)
+    licence: str | None = None
+    reader: Literal["home-assistant-intents", "file"] = "file"
+    parts: tuple[PartEntry, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand_parts(cls, data: Any) -> Any:
+        """A part may be written as its language alone; it then has the corpus's reader."""
+        if isinstance(data, dict) and isinstance(data.get("parts"), list):
+            reader = data.get("reader", "file")
+            parts = [
+                {"reader": reader, **(part if isinstance(part, dict) else {"language": part})}
+                for part in data["parts"]
+            ]
+            data = {**data, "parts": parts}
+        return data
+
+
+class ModelEntry(_Entry):
+    """A model to evaluate, in one mode and role."""
+
+    id: Name
+    revision: str = "1"
+    kind: str
+    config: dict[str, Any] = {}
+    recipe: dict[str, Any] = Field(default={"name": "default"})
+    mode: Mode
+    role: Literal["proxy", "estimated"]
+    tasks: tuple[Task, ...]
+    train_languages: tuple[LanguageCode, ...] | None = None  # None: every language
+    n_parameters: int | None = None
+
+
+class Catalogue(_Entry):
+    """Corpora and models, each id once."""
+
+    corpora: tuple[CorpusEntry, ...] = ()
+    models: tuple[ModelEntry, ...] = ()
+
+    def corpus(self, corpus_id: str) -> CorpusEntry:
+        """The corpus of that name; UsageError with the nearest names otherwise."""
+        return _named(self.corpora, corpus_id, "corpus", "plm-admin list corpora")
+
+    def model(self, model_id: str) -> ModelEntry:
+        """The model of that name; UsageError with the nearest names otherwise."""
+        return _named(self.models, model_id, "model", "plm-admin list models")
+
+
+def read_catalogue(folder: Path) -> Catalogue:
+    """All `*.yaml` of `folder` as one catalogue. `local.yaml` comes last and may add parts to a
+    corpus of another file by its id; otherwise an id stands once.
+
+    Raises InputError naming file and entry.
+    """
+    corpora: dict[str, CorpusEntry] = {}
+    models: dict[str, ModelEntry] = {}
+    files = sorted(folder.glob("*.yaml"), key=lambda path: (path.name == LOCAL_FILE, path.name))
+    for path in files:
+        catalogue = read_file(path)
+        for corpus in catalogue.corpora:
+            known = corpora.get(corpus.id)
+            if known is not None:
+                corpus = known.model_copy(update={"parts": known.parts + corpus.parts})
+            _refuse_double(path, corpus)
+            corpora[corpus.id] = corpus
+        for model in catalogue.models:
+            if model.id in models:
+                raise InputError(f"{path}: model {model.id} is in another catalogue file already")
+            models[model.id] = model
+    return Catalogue(corpora=tuple(corpora.values()), models=tuple(models.values()))
+
+
+def read_file(path: Path) -> Catalogue:
+    """One catalogue file. Raises InputError naming file, entry and field."""
+    try:
+        data = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: not readable as YAML ({_one_line(error)})") from None
+    try:
+        return Catalogue.model_validate(data or {})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InputError(f"{path}: {place}: {first['msg'].removeprefix('Value error, ')}") from None
+
+
+def demo_catalogue() -> str:
+    """The demo's catalogue, as YAML text."""
+    return resources.files("proxylm").joinpath("data/demo.yaml").read_text("utf-8")
+
+
+def add_part(folder: Path, corpus: CorpusEntry, part: PartEntry) -> None:
+    """Add a part to a corpus in `local.yaml`, with the corpus's own fields.
+
+    Raises ProxyLMError when the corpus has that language already.
+    """
+    local = _read_local(folder)
+    entries = {entry.id: entry for entry in local.corpora}
+    entry = entries.get(corpus.id, corpus.model_copy(update={"parts": ()}))
+    entries[corpus.id] = entry.model_copy(update={"parts": (*entry.parts, part)})
+    _refuse_double(folder / LOCAL_FILE, entries[corpus.id])
+    _write_local(folder, local.model_copy(update={"corpora": tuple(entries.values())}))
+
+
+def add_model(folder: Path, model: ModelEntry) -> None:
+    """Add a model to `local.yaml`. Raises ProxyLMError when its id is taken."""
+    if any(known.id == model.id for known in read_catalogue(folder).models):
+        raise ProxyLMError(f"model {model.id} is in the catalogue already; choose another id")
+    local = _read_local(folder)
+    _write_local(folder, local.model_copy(update={"models": (*local.models, model)}))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean a, b?`, or nothing where nothing is near."""
+    near = difflib.get_close_matches(word, list(known), n=3)
+    return f"; did you mean {', '.join(near)}?" if near else ""
+
+
+def _named(entries: Iterable[Any], name: str, what: str, listing: str) -> Any:
+    known = {entry.id: entry for entry in entries}
+    if name not in known:
+        raise UsageError(
+            f"unknown {what} {name!r}{did_you_mean(name, known)} `{listing}` shows them"
+        )
+    return known[name]
+
+
+def _refuse_double(path: Path, corpus: CorpusEntry) -> None:
+    seen = set()
+    for part in corpus.parts:
+        key = (part.language, part.with_language)
+        if key in seen:
+            raise InputError(f"{path}: corpus {corpus.id} has {part.language} already")
+        seen.add(key)
+
+
+def _read_local(folder: Path) -> Catalogue:
+    path = folder / LOCAL_FILE
+    return read_file(path) if path.exists() else Catalogue()
+
+
+def _write_local(folder: Path, catalogue: Catalogue) -> None:
+    data = catalogue.model_dump(mode="json", exclude_defaults=True)
+    text = "# Written by plm-admin add-language and add-model.\n" + yaml.safe_dump(
+        data, sort_keys=False, allow_unicode=True
+    )
+    write_atomically(folder / LOCAL_FILE, text.encode())
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

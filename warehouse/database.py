@@ -1,0 +1,156 @@
+"""Connections, migrations and transactions.
+
+`writing` is the only way to the live file; everybody else reads the published copy through
+`reading`.
+"""
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import resources
+from typing import NamedTuple
+
+import duckdb
+
+from proxylm import __version__
+from proxylm.errors import ProxyLMError, UsageError
+from warehouse.home import Home
+from warehouse.lock import locked
+
+
+class Migration(NamedTuple):
+    """A numbered SQL script."""
+
+    number: int
+    name: str
+    sql: str
+
+
+def migrations() -> list[Migration]:
+    """All migrations of this code, in order."""
+    found = []
+    for entry in resources.files("warehouse").joinpath("migrations").iterdir():
+        if match := re.fullmatch(r"(\d{4})_(\w+)\.sql", entry.name):
+            found.append(Migration(int(match[1]), match[2], entry.read_text("utf-8")))
+    return sorted(found)
+
+
+def now() -> datetime:
+    """The time, UTC without a zone, as the warehouse stores it."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+@contextmanager
+def writing(home: Home, purpose: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The live warehouse, migrated, with its lock held from connect to close.
+
+    Raises BusyError when another process holds it and ProxyLMError when it was made by a newer
+    version of this code.
+    """
+    with locked(home, purpose):
+        _migrate(home)
+        connection = duckdb.connect(str(home.warehouse))
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All or nothing. Rolls back explicitly: after an error DuckDB's COMMIT would not complain."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+@contextmanager
+def reading(home: Home, untrusted: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published read-only copy.
+
+    With `untrusted` the connection can reach no file, extension or setting beyond it.
+    Raises UsageError where nothing was published yet.
+    """
+    if not home.snapshot.exists():
+        raise UsageError(
+            f"{home.path} has no published copy yet; run `plm-admin init` or `plm-admin refresh`"
+        )
+    config: dict[str, str | bool | int | float | list[str]] = {}
+    if untrusted:
+        config = {"enable_external_access": False, "lock_configuration": True}
+    connection = duckdb.connect(str(home.snapshot.resolve()), read_only=True, config=config)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def schema_version(connection: duckdb.DuckDBPyConnection) -> tuple[int, str]:
+    """Number of the last migration (0 for an empty file) and the code version that ran it."""
+    known = connection.execute(
+        "SELECT 1 FROM duckdb_tables() WHERE table_name = 'schema_migrations'"
+    ).fetchone()
+    if known is None:
+        return 0, ""
+    row = connection.execute(
+        "SELECT number, code_version FROM schema_migrations ORDER BY number DESC LIMIT 1"
+    ).fetchone()
+    return (row[0], row[1]) if row else (0, "")
+
+
+def _migrate(home: Home) -> None:
+    """Bring the warehouse to this code's version, with a backup before. The lock is held."""
+    available = migrations()
+    newest = available[-1].number
+    existed = home.warehouse.exists()
+    try:
+        connection = duckdb.connect(str(home.warehouse))
+    except duckdb.Error as error:
+        raise ProxyLMError(
+            f"{home.warehouse} cannot be opened as a DuckDB file ({_first_line(error)}); restore "
+            f"it from {home.backups}, or move it away and run `plm-admin init`"
+        ) from None
+    try:
+        number, made_by = schema_version(connection)
+    finally:
+        connection.close()
+    if number > newest:
+        raise ProxyLMError(
+            f"{home.warehouse} has schema {number}, made by proxylm-ops {made_by}; this is "
+            f"proxylm-ops {__version__}, which knows schemas up to {newest}. Upgrade with "
+            f"`pip install 'proxylm-ops>={made_by}'`"
+        )
+    if number == newest:
+        return
+    if existed and number:
+        # The connection above is closed, so the file is whole and has no write-ahead log.
+        stamp = now().strftime("%Y%m%dT%H%M%S")
+        home.backups.mkdir(mode=0o700, exist_ok=True)
+        shutil.copy2(home.warehouse, home.backups / f"before-{newest:04d}-{stamp}.duckdb")
+    with duckdb.connect(str(home.warehouse)) as connection:
+        for migration in available:
+            if migration.number > number:
+                with transaction(connection):
+                    connection.execute(migration.sql)
+                    _record(connection, migration)
+
+
+def _record(connection: duckdb.DuckDBPyConnection, migration: Migration) -> None:
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_migrations (number BIGINT PRIMARY KEY, "
+        "name VARCHAR NOT NULL, code_version VARCHAR NOT NULL, applied_at TIMESTAMP NOT NULL)"
+    )
+    connection.execute(
+        "INSERT INTO schema_migrations VALUES (?, ?, ?, ?)",
+        [migration.number, migration.name, __version__, now()],
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]

@@ -1,0 +1,147 @@
+"""The loader: landing files into the warehouse, each whole or not at all.
+
+Records whose key is present are skipped, so loading a file twice changes nothing. A file that
+cannot be loaded moves to `landing/rejected/` with the reason beside it.
+"""
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from proxylm.errors import InputError
+from proxylm.landing import FORMAT_VERSION, record_table, write_atomically
+from proxylm.records import KEYS, TABLES, Corpus, Language, Model
+from warehouse.database import now, transaction, writing
+from warehouse.home import Home
+from warehouse.snapshot import publish_snapshot
+
+_VALUES = {"scores": "value", "features": "value"}
+"""Tables in which one key with two values is a contradiction."""
+
+
+@dataclass
+class LoadReport:
+    """What a load did: new rows a table, and files by what became of them."""
+
+    inserted: dict[str, int] = field(default_factory=dict)
+    files_loaded: int = 0
+    files_rejected: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> bool:
+        return any(self.inserted.values())
+
+
+def load_landing(home: Home) -> LoadReport:
+    """Load every file of `landing/incoming` and publish a copy if something changed."""
+    report = LoadReport()
+    with writing(home, "load") as connection:
+        for path in sorted(home.incoming.glob("*.parquet")):
+            try:
+                inserted = _load_file(connection, path)
+            except (InputError, duckdb.Error, pa.ArrowException, OSError) as error:
+                reason = str(error).splitlines()[0]
+                _reject(home, path, reason)
+                report.files_rejected[path.name] = reason
+                continue
+            for table, count in inserted.items():
+                report.inserted[table] = report.inserted.get(table, 0) + count
+            report.files_loaded += 1
+            shutil.move(path, home.loaded / path.name)
+        if report.changed or not home.snapshot.exists():
+            publish_snapshot(home, connection)
+    return report
+
+
+def register(
+    home: Home, languages: list[Language], models: list[Model], corpora: list[Corpus]
+) -> int:
+    """Make the catalogue's definitions the warehouse's; returns how many rows changed."""
+    changed = 0
+    with writing(home, "catalogue") as connection:
+        with transaction(connection):
+            definitions: dict[str, list[Language] | list[Model] | list[Corpus]] = {
+                "languages": languages,
+                "models": models,
+                "corpora": corpora,
+            }
+            for table, records in definitions.items():
+                connection.register("incoming", record_table(TABLES[table], list(records)))
+                row = connection.execute(
+                    f"SELECT count(*) FROM (SELECT * FROM incoming EXCEPT SELECT * FROM {table})"
+                ).fetchone()
+                assert row is not None
+                if row[0]:
+                    connection.execute(f"INSERT OR REPLACE INTO {table} SELECT * FROM incoming")
+                    changed += row[0]
+                connection.unregister("incoming")
+        if changed or not home.snapshot.exists():
+            publish_snapshot(home, connection)
+    return changed
+
+
+def known_scores(connection: duckdb.DuckDBPyConnection, score_keys: list[str]) -> dict[str, float]:
+    """The values of those of `score_keys` that the warehouse has."""
+    connection.register("wanted", pa.table({"score_key": pa.array(score_keys, pa.string())}))
+    rows = connection.execute(
+        "SELECT score_key, value FROM scores SEMI JOIN wanted USING (score_key)"
+    )
+    found = dict(rows.fetchall())
+    connection.unregister("wanted")
+    return found
+
+
+def _load_file(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
+    metadata = pq.read_schema(path).metadata or {}
+    version = metadata.get(b"plm_landing", b"").decode()
+    if version != FORMAT_VERSION:
+        raise InputError(
+            f"{path.name} is no landing file of version {FORMAT_VERSION} (it says {version!r})"
+        )
+    inserted = {}
+    with transaction(connection):
+        for table in TABLES:
+            keys = ", ".join(KEYS[table])
+            connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT DISTINCT * FROM "
+                f"(SELECT unnest({table}) FROM read_parquet(?) WHERE {table} IS NOT NULL)",
+                [str(path)],
+            )
+            if table in _VALUES:
+                _refuse_contradictions(connection, path, table)
+            extra = ", ?::TIMESTAMP AS loaded_at" if table == "scores" else ""
+            row = connection.execute(
+                f"INSERT INTO {table} BY NAME SELECT DISTINCT ON ({keys}) *{extra} FROM incoming "
+                f"ANTI JOIN {table} USING ({keys})",
+                [now()] if extra else [],
+            ).fetchone()
+            inserted[table] = row[0] if row else 0
+        connection.execute("DROP TABLE incoming")
+    return inserted
+
+
+def _refuse_contradictions(connection: duckdb.DuckDBPyConnection, path: Path, table: str) -> None:
+    value, keys = _VALUES[table], ", ".join(KEYS[table])
+    inside = connection.execute(
+        f"SELECT {keys}, min({value}), max({value}) FROM incoming GROUP BY {keys} "
+        f"HAVING min({value}) <> max({value}) LIMIT 1"
+    ).fetchone()
+    against = connection.execute(
+        f"SELECT {keys}, t.{value}, i.{value} FROM incoming i JOIN {table} t USING ({keys}) "
+        f"WHERE t.{value} <> i.{value} LIMIT 1"
+    ).fetchone()
+    if row := inside or against:
+        where = "twice in the file" if inside else "in the warehouse already"
+        raise InputError(
+            f"{path.name}: {table} {'/'.join(map(str, row[:-2]))} is {where} with another value: "
+            f"{row[-2]:g} and {row[-1]:g}"
+        )
+
+
+def _reject(home: Home, path: Path, reason: str) -> None:
+    write_atomically(home.rejected / f"{path.stem}.reason.txt", f"{reason}\n".encode())
+    shutil.move(path, home.rejected / path.name)
