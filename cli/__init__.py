@@ -1,0 +1,1 @@
+"""`plm-admin`: parse, call, print. Everything heavy is imported inside the commands."""

@@ -1,0 +1,1 @@
+"""One flow a deployment: composition of the stages in `tasks/`, nothing else."""

@@ -116,7 +116,7 @@ def read_catalogue(folder: Path) -> Catalogue:
             known = corpora.get(corpus.id)
             if known is not None:
                 corpus = known.model_copy(update={"parts": known.parts + corpus.parts})
-            _refuse_double(path, corpus)
+            refuse_double(path, corpus)
             corpora[corpus.id] = corpus
         for model in catalogue.models:
             if model.id in models:
@@ -153,7 +153,7 @@ def add_part(folder: Path, corpus: CorpusEntry, part: PartEntry) -> None:
     entries = {entry.id: entry for entry in local.corpora}
     entry = entries.get(corpus.id, corpus.model_copy(update={"parts": ()}))
     entries[corpus.id] = entry.model_copy(update={"parts": (*entry.parts, part)})
-    _refuse_double(folder / LOCAL_FILE, entries[corpus.id])
+    refuse_double(folder / LOCAL_FILE, entries[corpus.id])
     _write_local(folder, local.model_copy(update={"corpora": tuple(entries.values())}))
 
 
@@ -180,7 +180,8 @@ def _named(entries: Iterable[Any], name: str, what: str, listing: str) -> Any:
     return known[name]
 
 
-def _refuse_double(path: Path, corpus: CorpusEntry) -> None:
+def refuse_double(path: Path, corpus: CorpusEntry) -> None:
+    """Raises InputError, naming `path`, where a corpus has a language twice."""
     seen = set()
     for part in corpus.parts:
         key = (part.language, part.with_language)

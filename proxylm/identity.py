@@ -12,15 +12,17 @@ from typing import Any
 SPLIT_VERSION = "1"
 """Version of the rule that splits a corpus into train, dev and test."""
 
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+)
+
 
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no spaces: one text for one value.
 
     Raises ValueError for NaN and infinities, which have no JSON form.
     """
-    return json.dumps(
-        value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
-    )
+    return _ENCODER.encode(value)
 
 
 def digest(value: Any) -> str:

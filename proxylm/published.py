@@ -94,18 +94,44 @@ _LABEL_COLUMN = re.compile(
     r"(?P<model>aya|llama3|smollm_135m|smollm_360m|bloomz_560m)_(?P<metric>accuracy|f1)"
 )
 _MODES = {"ft": "fine_tuned", "noft": "zero_shot", None: "from_scratch"}
-_LANGUAGE_FEATURES = ("genetic geographic syntactic inventory phonological featural").split()
+_LANGUAGE_FEATURES = (
+    "genetic",
+    "geographic",
+    "syntactic",
+    "inventory",
+    "phonological",
+    "featural",
+)
 _TEXT_FEATURES = (
-    "train_word_vocab_size test_word_vocab_size avg_train_sentence_length "
-    "avg_test_sentence_length train_test_word_overlap ttr_train ttr_test "
-    "train_test_ttr_distance train_test_jsd train_test_tf_idf train_test_st_similarity"
-).split()
+    "train_word_vocab_size",
+    "test_word_vocab_size",
+    "avg_train_sentence_length",
+    "avg_test_sentence_length",
+    "train_test_word_overlap",
+    "ttr_train",
+    "ttr_test",
+    "train_test_ttr_distance",
+    "train_test_jsd",
+    "train_test_tf_idf",
+    "train_test_st_similarity",
+)
 _DEV_FEATURES = (
-    "dev_size test_size dev_word_vocab_size avg_dev_sentence_length train_dev_word_overlap "
-    "dev_test_word_overlap ttr_dev train_dev_ttr_distance dev_test_ttr_distance train_dev_jsd "
-    "dev_test_jsd train_dev_tf_idf dev_test_tf_idf train_dev_st_similarity "
-    "dev_test_st_similarity"
-).split()
+    "dev_size",
+    "test_size",
+    "dev_word_vocab_size",
+    "avg_dev_sentence_length",
+    "train_dev_word_overlap",
+    "dev_test_word_overlap",
+    "ttr_dev",
+    "train_dev_ttr_distance",
+    "dev_test_ttr_distance",
+    "train_dev_jsd",
+    "dev_test_jsd",
+    "train_dev_tf_idf",
+    "dev_test_tf_idf",
+    "train_dev_st_similarity",
+    "dev_test_st_similarity",
+)
 _DIRECTIONS = ("direction_indicator", "directional_indicator")
 
 

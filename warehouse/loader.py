@@ -30,6 +30,12 @@ class LoadReport:
     inserted: dict[str, int] = field(default_factory=dict)
     files_loaded: int = 0
     files_rejected: dict[str, str] = field(default_factory=dict)
+    repeated: int = 0  # evaluations that were in the warehouse already
+
+    @property
+    def evaluations(self) -> int:
+        """New evaluations."""
+        return self.inserted.get("evaluations", 0)
 
     @property
     def changed(self) -> bool:
@@ -42,7 +48,7 @@ def load_landing(home: Home) -> LoadReport:
     with writing(home, "load") as connection:
         for path in sorted(home.incoming.glob("*.parquet")):
             try:
-                inserted = _load_file(connection, path)
+                inserted, repeated = _load_file(connection, path)
             except (InputError, duckdb.Error, pa.ArrowException, OSError) as error:
                 reason = str(error).splitlines()[0]
                 _reject(home, path, reason)
@@ -51,6 +57,7 @@ def load_landing(home: Home) -> LoadReport:
             for table, count in inserted.items():
                 report.inserted[table] = report.inserted.get(table, 0) + count
             report.files_loaded += 1
+            report.repeated += repeated
             shutil.move(path, home.loaded / path.name)
         if report.changed or not home.snapshot.exists():
             publish_snapshot(home, connection)
@@ -95,14 +102,15 @@ def known_scores(connection: duckdb.DuckDBPyConnection, score_keys: list[str]) -
     return found
 
 
-def _load_file(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
+def _load_file(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[dict[str, int], int]:
+    """New rows a table, and how many of the file's evaluations were there already."""
     metadata = pq.read_schema(path).metadata or {}
     version = metadata.get(b"plm_landing", b"").decode()
     if version != FORMAT_VERSION:
         raise InputError(
             f"{path.name} is no landing file of version {FORMAT_VERSION} (it says {version!r})"
         )
-    inserted = {}
+    inserted, repeated = {}, 0
     with transaction(connection):
         for table in TABLES:
             keys = ", ".join(KEYS[table])
@@ -120,8 +128,13 @@ def _load_file(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, i
                 [now()] if extra else [],
             ).fetchone()
             inserted[table] = row[0] if row else 0
+            if table == "evaluations":
+                row = connection.execute(
+                    "SELECT count(DISTINCT evaluation_key) FROM incoming"
+                ).fetchone()
+                repeated = (row[0] if row else 0) - inserted[table]
         connection.execute("DROP TABLE incoming")
-    return inserted
+    return inserted, repeated
 
 
 def _refuse_contradictions(connection: duckdb.DuckDBPyConnection, path: Path, table: str) -> None:

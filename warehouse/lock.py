@@ -57,7 +57,10 @@ def locked(home: Home, purpose: str, wait_seconds: float | None = None) -> Itera
 def _busy_message(home: Home, wait: float) -> str:
     try:
         holder = json.loads(home.lock.read_text())
-        who = f"process {holder['pid']} on {holder['host']} ({holder['purpose']}, since {holder['since']})"
+        who = (
+            f"process {holder['pid']} on {holder['host']} "
+            f"({holder['purpose']}, since {holder['since']})"
+        )
     except (ValueError, KeyError):
         who = "another process"
     return (

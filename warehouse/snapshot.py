@@ -25,19 +25,8 @@ def publish_snapshot(home: Home, connection: duckdb.DuckDBPyConnection) -> Path:
     copies = _copies(home)
     number = 1 + (_number(copies[-1]) if copies else 0)
     path = home.published / f"warehouse-{number:06d}.duckdb"
-    temporary = home.published / f".{path.name}.tmp"
-    temporary.unlink(missing_ok=True)
-    name = connection.execute("SELECT current_database()").fetchone()
-    assert name is not None
-    quoted = str(temporary).replace("'", "''")
-    connection.execute(f"ATTACH '{quoted}' AS snapshot")
-    try:
-        connection.execute(f'COPY FROM DATABASE "{name[0]}" TO snapshot')
-    finally:
-        connection.execute("DETACH snapshot")
-    _sync(temporary)
-    temporary.chmod(0o444)
-    temporary.rename(path)
+    copy_database(connection, path)
+    path.chmod(0o444)
     link = home.published / ".current.tmp"
     link.unlink(missing_ok=True)
     link.symlink_to(path.name)
@@ -45,6 +34,22 @@ def publish_snapshot(home: Home, connection: duckdb.DuckDBPyConnection) -> Path:
     _sync(home.published)
     _remove_old(copies, keep=KEEP - 1)
     return path
+
+
+def copy_database(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Copy all tables and views to a new file at `path`, which appears whole or not at all."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    name = connection.execute("SELECT current_database()").fetchone()
+    assert name is not None
+    quoted = str(temporary).replace("'", "''")
+    connection.execute(f"ATTACH '{quoted}' AS copied")
+    try:
+        connection.execute(f'COPY FROM DATABASE "{name[0]}" TO copied')
+    finally:
+        connection.execute("DETACH copied")
+    _sync(temporary)
+    temporary.rename(path)
 
 
 def _copies(home: Home) -> list[Path]:

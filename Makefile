@@ -1,0 +1,46 @@
+# Everything is set up in .venv on first use. Needs Python 3.11 or 3.12 and make; nothing else.
+PYTHON ?= python3.11
+HOME_FOLDER ?= plm
+BIN := .venv/bin
+SET_UP := .venv/.set-up
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint format docs bench serve clean
+
+help: ## Show the targets.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+$(SET_UP): pyproject.toml constraints.txt
+	$$(command -v $(PYTHON) || command -v python3) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,site,test,dev]'
+	@touch $(SET_UP)
+
+demo: $(SET_UP) ## Run the whole loop on real text in ./plm and print the board.
+	$(BIN)/plm-admin demo --home $(HOME_FOLDER)
+
+test: $(SET_UP) ## Run the default tests.
+	$(BIN)/python -m pytest
+
+test-slow: $(SET_UP) ## Run the tests that take minutes.
+	$(BIN)/python -m pytest -m slow
+
+lint: $(SET_UP) ## Check style and types.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(SET_UP) ## Mend the style.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(SET_UP) ## Generate docs/schema.md and docs/cli.md.
+	$(BIN)/python docs/generate.py
+
+bench: $(SET_UP) ## Run the benchmarks.
+	$(BIN)/python benchmarks/demo_full.py
+
+serve: $(SET_UP) ## Start a Prefect server, pools, deployments and a worker; Ctrl-C ends them.
+	PLM_HOME=$(abspath $(HOME_FOLDER)) $(BIN)/python deployments/serve.py
+
+clean: ## Remove the environment and caches; homes are kept.
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,93 @@
+"""The checks of `plm-admin doctor`."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import NamedTuple
+
+from proxylm.errors import ProxyLMError
+
+FREE_BYTES = 2 * 1024**3
+
+
+class Finding(NamedTuple):
+    """One thing that was checked."""
+
+    check: str
+    ok: bool
+    found: str
+    remedy: str
+
+
+def check(home: Path | None) -> list[Finding]:
+    """All findings, whether good or bad."""
+    return [*_packages(), *_devices(), *_home(home), *_prefect()]
+
+
+def _packages() -> Iterator[Finding]:
+    from packaging.requirements import Requirement
+
+    for text in requires("proxylm-ops") or []:
+        requirement = Requirement(text)
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            found = version(requirement.name)
+        except PackageNotFoundError:
+            yield Finding(requirement.name, False, "not installed", f"pip install '{text}'")
+            continue
+        fits = requirement.specifier.contains(found, prereleases=True)
+        yield Finding(requirement.name, fits, found, f"pip install '{text}'")
+
+
+def _devices() -> Iterator[Finding]:
+    import torch
+
+    if torch.cuda.is_available():
+        names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+        yield Finding("device", True, ", ".join(names), "")
+    else:
+        yield Finding("device", True, f"no GPU; {os.cpu_count()} CPUs", "")
+
+
+def _home(home: Path | None) -> Iterator[Finding]:
+    from warehouse.database import reading, writing
+    from warehouse.home import Home
+
+    try:
+        here = Home.find(home)
+        mode = here.path.stat().st_mode & 0o777
+        yield Finding("home", True, str(here.path), "")
+        yield Finding("home mode", mode == 0o700, f"{mode:o}", f"chmod 700 {here.path}")
+        free = shutil.disk_usage(here.path).free
+        found = f"{free / 1024**3:.1f} GiB free"
+        yield Finding("disk", free > FREE_BYTES, found, "free at least 2 GiB")
+        with writing(here, "doctor"):
+            yield Finding("warehouse", True, "opens, and its schema fits", "")
+        with reading(here) as connection:
+            broken = connection.execute("SELECT count(*) FROM data_checks").fetchone()
+        count = broken[0] if broken else 0
+        remedy = "look at them: plm-admin sql 'SELECT * FROM data_checks'"
+        yield Finding("data checks", count == 0, f"{count} rows", remedy)
+        rejected = len(list(here.rejected.glob("*.parquet")))
+        remedy = f"read the reasons beside them in {here.rejected}"
+        yield Finding("rejected files", rejected == 0, str(rejected), remedy)
+    except ProxyLMError as error:
+        yield Finding("home", False, str(error), "see the message")
+
+
+def _prefect() -> Iterator[Finding]:
+    import httpx
+
+    url = os.environ.get("PREFECT_API_URL")
+    if not url:
+        yield Finding("Prefect API", True, "PREFECT_API_URL is not set: flows run on their own", "")
+        return
+    remedy = "start it with `make serve`, or unset PREFECT_API_URL"
+    try:
+        answer = httpx.get(f"{url}/health", timeout=5)
+        yield Finding("Prefect API", answer.is_success, f"{url}: {answer.status_code}", remedy)
+    except httpx.HTTPError as error:
+        yield Finding("Prefect API", False, f"{url}: {error}", remedy)

@@ -1,0 +1,209 @@
+"""Commands that only look: the board, SQL, status and doctor."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.options import (
+    HomeOption,
+    JsonOption,
+    LimitOption,
+    TaskOption,
+    cell,
+    print_facts,
+    print_json,
+    print_rows,
+    print_table,
+)
+from proxylm.errors import ProxyLMError
+
+if TYPE_CHECKING:
+    from warehouse.home import Home
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add this module's commands to `app`."""
+    for command in (leaderboard, sql, status, doctor):
+        app.command()(command)
+
+
+def leaderboard(
+    task: TaskOption = None,
+    metric: Annotated[str | None, typer.Option(help="Only this metric.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only this estimated model.")] = None,
+    language: Annotated[str | None, typer.Option(help="Only this language.")] = None,
+    settings: Annotated[
+        bool, typer.Option("--settings", help="A row a setting, not a row a language.")
+    ] = False,
+    limit: LimitOption = 50,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show predicted beside observed scores, and how good the predictions are."""
+    from cli.work import _check_model, _check_task
+    from proxylm.languages import resolve
+    from warehouse.home import Home
+
+    here = Home.find(home)
+    _check_task(task)
+    _check_model(here, model)
+    filters = {
+        "task": task,
+        "metric": metric,
+        "model_id": model,
+        "board_language": resolve(language).code if language else None,
+    }
+    print_board(here, filters, settings or as_json, limit if not as_json else None, as_json)
+
+
+def print_board(
+    home: "Home",
+    filters: dict[str, str | None] | None = None,
+    by_setting: bool = False,
+    limit: int | None = 50,
+    as_json: bool = False,
+) -> None:
+    """Print the board: by language or by setting, then the quality of the predictors."""
+    from warehouse.database import reading
+
+    given = {name: value for name, value in (filters or {}).items() if value is not None}
+    where = " AND ".join(f"{name} = ?" for name in given) or "true"
+    query = _SETTINGS if by_setting else _LANGUAGES
+    with reading(home) as connection:
+        found = connection.execute(query.format(where=where), list(given.values()))
+        columns = [column[0] for column in found.description]
+        rows = found.fetchall()
+        quality = connection.execute(_QUALITY).fetchall()
+        quality_columns = [column[0] for column in connection.description or []]
+    if as_json:
+        print_rows(columns, rows, as_json=True)
+        return
+    if not rows:
+        typer.echo(
+            "the board is empty here: no estimated model has a score or a prediction. "
+            "`plm-admin refresh` or `plm-admin import-records` fills it"
+        )
+        return
+    print_table(columns, rows[:limit], "Predicted beside observed")
+    if limit is not None and len(rows) > limit:
+        typer.echo(f"{limit} of {len(rows)} rows; --limit shows more, --settings each setting")
+    shown = {(row[columns.index("model")], row[columns.index("metric")]) for row in rows}
+    print_table(
+        quality_columns,
+        [row for row in quality if (row[0], row[1]) in shown],
+        "How good the predictions are (root mean squared error on held-out rows)",
+    )
+
+
+_LANGUAGES = """
+SELECT model_id AS model, metric, board_language AS language, count(*) AS settings,
+       avg(predicted) AS predicted, avg(lower) AS lower, avg(upper) AS upper,
+       (count(observed))::BIGINT AS observed_settings,
+       avg(predicted) FILTER (observed IS NOT NULL) AS predicted_there,
+       avg(observed) AS observed, sqrt(avg(error * error)) AS rmse,
+       avg((observed BETWEEN lower AND upper)::INTEGER) AS inside,
+       (count(*) FILTER (status = 'abstained'))::BIGINT AS abstained
+FROM leaderboard WHERE {where} GROUP BY ALL
+ORDER BY any_value(task), metric, model_id, board_language
+"""
+_SETTINGS = """
+SELECT model_id AS model, * EXCLUDE (model_id)
+FROM leaderboard WHERE {where}
+ORDER BY task, metric, model_id, board_language, source_lang, train_corpus, test_corpus, train_size
+"""
+_QUALITY = """SELECT 1 WHERE false"""
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="A query on the views; docs/schema.md lists them.")],
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run SQL on the published read-only copy."""
+    import duckdb
+
+    from warehouse.database import reading
+    from warehouse.home import Home
+
+    with reading(Home.find(home), untrusted=True) as connection:
+        try:
+            found = connection.execute(query)
+            columns = [column[0] for column in found.description or []]
+            rows = found.fetchall()
+        except duckdb.Error as error:
+            raise ProxyLMError(f"the query failed: {error}") from None
+    if csv:
+        import csv as writer
+        import sys
+
+        output = writer.writer(sys.stdout, lineterminator="\n")
+        output.writerow(columns)
+        output.writerows(rows)
+        return
+    print_rows(columns, rows, as_json)
+
+
+def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Show what the home holds, what waits and what failed."""
+    from warehouse.database import reading, schema_version
+    from warehouse.home import Home
+
+    here = Home.find(home)
+    facts: dict[str, Any] = {"home": str(here.path)}
+    with reading(here) as connection:
+        facts["schema"] = schema_version(connection)[0]
+        facts["snapshot"] = here.snapshot.resolve().name
+        for table in ("languages", "models", "settings", "evaluations", "scores", "predictors"):
+            row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+            facts[table] = row[0] if row else 0
+        row = connection.execute(
+            "SELECT count(observed), count(*) FILTER (status = 'predicted'), "
+            "count(*) FILTER (status = 'abstained') FROM leaderboard"
+        ).fetchone()
+        assert row is not None
+        facts["board"] = {"observed": row[0], "predicted": row[1], "abstained": row[2]}
+        facts["broken_data_checks"] = dict(
+            connection.execute("SELECT rule, count(*) FROM data_checks GROUP BY ALL").fetchall()
+        )
+        facts["failed_runs"] = connection.execute(
+            "SELECT model_id, languages, reason, log FROM runs WHERE status = 'failed' "
+            "ORDER BY started_at DESC LIMIT 20"
+        ).fetchall()
+        costs = connection.execute(
+            "SELECT model_id, mode, task, evaluations, total_seconds FROM cost_ledger "
+            "WHERE origin = 'measured' ORDER BY total_seconds DESC"
+        ).fetchall()
+    facts["waiting_to_load"] = len(list(here.incoming.glob("*.parquet")))
+    facts["rejected_files"] = {
+        path.name: path.with_suffix("").with_suffix(".parquet").name
+        for path in here.rejected.glob("*.reason.txt")
+    }
+    names = ("model", "mode", "task", "evaluations", "seconds")
+    facts["cost"] = [dict(zip(names, row, strict=True)) for row in costs]
+    if as_json:
+        print_json(facts)
+        return
+    cost = facts.pop("cost")
+    print_facts(facts, as_json=False)
+    if cost:
+        print_table(names, [list(row.values()) for row in cost], "What it cost here")
+
+
+def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Check this installation and the home; each finding comes with its remedy."""
+    from cli.doctor import check
+
+    findings = check(home)
+    columns = ("check", "ok", "found", "remedy")
+    if as_json:
+        print_rows(columns, [tuple(f) for f in findings], as_json=True)
+    else:
+        for finding in findings:
+            typer.echo(
+                f"{'ok  ' if finding.ok else 'FAIL'}  {finding.check}: {cell(finding.found)}"
+            )
+            if not finding.ok:
+                typer.echo(f"      {finding.remedy}")
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)

@@ -1,0 +1,43 @@
+"""The entry point of `plm-admin`.
+
+Exit codes: 0 done, 1 failed, 2 usage, 75 busy, 130 interrupted. A mistake of the user's is one
+line without a traceback; a bug keeps its traceback.
+"""
+
+import os
+import signal
+import sys
+
+import typer
+
+from cli import catalogue, look, records, work
+from proxylm.errors import ProxyLMError
+
+app = typer.Typer(
+    name="plm-admin",
+    help="Predict how well language models score on languages they were not run on.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (work, records, catalogue, look):
+    module.add_commands(app)
+
+
+def main() -> None:
+    """Run `plm-admin`."""
+    # Ctrl-C must not be turned into "Aborted" with exit code 1.
+    signal.signal(signal.SIGINT, _interrupted)
+    try:
+        app()
+    except ProxyLMError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _interrupted(signum: int, frame: object) -> None:
+    typer.echo("interrupted; what was finished is kept", err=True)
+    sys.exit(130)

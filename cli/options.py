@@ -1,0 +1,94 @@
+"""Options that several commands share, and how results are printed.
+
+Data goes to stdout, words to stderr. Nothing here opens the warehouse.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", help="Home folder. Default: PLM_HOME, else ./plm.", show_default=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+TaskOption = Annotated[str | None, typer.Option(help="Only this task: mt, intent or slot.")]
+LimitOption = Annotated[int, typer.Option(min=1, help="Show at most so many rows.")]
+
+
+def say(message: str) -> None:
+    """A word to the user, on stderr."""
+    typer.echo(message, err=True)
+
+
+def print_json(value: Any) -> None:
+    """A value as JSON on stdout."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+
+
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None
+) -> None:
+    """Rows as a table on stdout: numbers to the right, NULL as a dash."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = [list(row) for row in rows]
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False)
+    for index, name in enumerate(columns):
+        values = [row[index] for row in rows if row[index] is not None]
+        numeric = bool(values) and all(isinstance(v, int | float) for v in values)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell(value)) for value in row))
+    # A file or a pipe has no width of its own: let no column be cut there.
+    Console(width=None if sys.stdout.isatty() else max(120, 24 * len(columns))).print(table)
+
+
+def print_rows(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], as_json: bool, title: str | None = None
+) -> None:
+    """Rows as JSON objects or as a table."""
+    if as_json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+    else:
+        print_table(columns, rows, title)
+
+
+def print_facts(facts: Mapping[str, Any], as_json: bool) -> None:
+    """Named values, one a line, or as a JSON object."""
+    if as_json:
+        print_json(facts)
+        return
+    for name, value in facts.items():
+        typer.echo(f"{name.replace('_', ' ')}: {cell(value)}")
+
+
+def cell(value: Any) -> str:
+    """A value as a reader wants it: three decimals below 2, one above, NULL as a dash."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3f}" if abs(value) < 2 and value != int(value) else f"{value:.1f}"
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="seconds")
+    if isinstance(value, list | tuple):
+        return ", ".join(map(cell, value))
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    return str(value)

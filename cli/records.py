@@ -1,0 +1,105 @@
+"""Commands that bring in scores from outside."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.options import HomeOption, JsonOption, print_json, say
+from proxylm.errors import UsageError
+
+if TYPE_CHECKING:
+    from proxylm.published import ImportedRows
+    from warehouse.home import Home
+
+SHOWN = 20
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add this module's commands to `app`."""
+    app.command("import-records")(import_records)
+    app.command("import-scores")(import_scores)
+
+
+def import_records(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="CSV files of the ProxyLM release.")
+    ] = None,
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch the four files of the pinned commit first.")
+    ] = False,
+    url: Annotated[
+        str | None, typer.Option(help="With --download: folder on the web to fetch from instead.")
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import the experiment records published with ProxyLM (mt560, nusa, intent, slot)."""
+    from proxylm.published import DOWNLOAD_URL, read_records
+    from proxylm.published import download as fetch
+    from warehouse.home import Home
+
+    if bool(files) == download:
+        raise UsageError("name the files to import, or give --download")
+    here = Home.find(home)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = fetch(Path(folder), url or DOWNLOAD_URL) if download else files or []
+        # All files are read before anything is written: a bad one leaves nothing behind.
+        _import(here, [read_records(path) for path in paths], as_json)
+
+
+def import_scores(
+    file: Annotated[Path, typer.Argument(help="CSV or JSON lines; see docs/import-scores.md.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import your own observed scores."""
+    from proxylm.user_scores import read_scores
+    from warehouse.frames import read_models
+    from warehouse.home import Home
+
+    here = Home.find(home)
+    _import(here, [read_scores(file, read_models(here))], as_json)
+
+
+def _import(home: "Home", imports: "list[ImportedRows]", as_json: bool) -> None:
+    from proxylm.landing import write_landing
+    from warehouse.database import reading
+    from warehouse.loader import known_scores, load_landing
+
+    with reading(home) as connection:
+        for rows in imports:
+            rows.reject_contradictions(known_scores(connection, rows.score_keys()))
+    for rows in imports:
+        if rows.rows:
+            write_landing(rows.bundle, home.incoming)
+    report = load_landing(home)
+    files = [
+        {
+            "file": str(rows.path),
+            "read": rows.read,
+            "loaded": len(rows.rows),
+            "rejected": len(rows.rejected),
+            "rejections": [{"line": r.line, "reason": r.reason} for r in rows.rejected],
+        }
+        for rows in imports
+    ]
+    if as_json:
+        print_json({"files": files, "new": report.inserted})
+    else:
+        for rows in imports:
+            typer.echo(
+                f"{rows.path.name}: {rows.read} rows read = {len(rows.rows)} loaded "
+                f"+ {len(rows.rejected)} rejected"
+            )
+            for rejection in rows.rejected[:SHOWN]:
+                say(f"  {rows.path.name}, line {rejection.line}: {rejection.reason}")
+            if len(rows.rejected) > SHOWN:
+                say(f"  and {len(rows.rejected) - SHOWN} more; --json shows all")
+        new = ", ".join(f"{count} {name}" for name, count in report.inserted.items() if count)
+        typer.echo(f"new in the warehouse: {new or 'nothing'}")
+    for name, reason in report.files_rejected.items():
+        say(f"  {home.rejected / name}: {reason}")
+    if report.files_rejected or any(rows.rejected for rows in imports):
+        raise typer.Exit(1)

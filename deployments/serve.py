@@ -1,0 +1,116 @@
+"""Brings up everything that `prefect deployment run refresh/default` needs, on this machine.
+
+Starts a Prefect server on the loopback address, makes the work pools `plm` and `gpu`, deploys
+`prefect.yaml` and starts a worker for each pool. Ends them all on Ctrl-C or when one of them ends.
+
+Environment: PLM_HOME (home folder), PLM_PORT (port of the server, default 4200).
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+POOLS = {"plm": 1, "gpu": None}
+"""Work pools and how many runs they take at once; `gpu` takes one a worker."""
+START_SECONDS = 120
+
+
+def main() -> int:
+    """Serve until interrupted; returns the exit code."""
+    port = int(os.environ.get("PLM_PORT") or 4200)
+    if not _is_free(port):
+        print(f"port {port} is taken; choose another with PLM_PORT", file=sys.stderr)
+        return 1
+    url = f"http://127.0.0.1:{port}/api"
+    environment = {
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        **os.environ,
+        "PREFECT_API_URL": url,
+        "PLM_CHECKOUT": str(CHECKOUT),
+        # Found by the flow runs that the workers start.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    server_arguments = ["server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    processes = [_start(server_arguments, environment)]
+    try:
+        _wait_for(f"{url}/health", processes[0])
+        for pool, limit in POOLS.items():
+            _prefect(["work-pool", "create", pool, "--type", "process", "--overwrite"], environment)
+            if limit is not None:
+                _prefect(["work-pool", "set-concurrency-limit", pool, str(limit)], environment)
+        _prefect(["--no-prompt", "deploy", "--all"], environment)
+        for pool in POOLS:
+            processes.append(
+                _start(["worker", "start", "--pool", pool, "--limit", "1"], environment)
+            )
+        print(
+            f"ready: {url} (home {os.environ.get('PLM_HOME', 'plm')})\n"
+            f"  export PREFECT_API_URL={url}\n"
+            "  prefect deployment run refresh/default --watch\n"
+            "Ctrl-C ends it.",
+            flush=True,
+        )
+        while all(process.poll() is None for process in processes):
+            time.sleep(0.5)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        for process in reversed(processes):
+            process.send_signal(signal.SIGINT)
+        for process in reversed(processes):
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _command(arguments: list[str]) -> list[str]:
+    return [sys.executable, "-m", "prefect", *arguments]
+
+
+def _start(arguments: list[str], environment: dict[str, str]) -> "subprocess.Popen[bytes]":
+    # A session of its own: a Ctrl-C at the terminal reaches only this program, which ends them.
+    return subprocess.Popen(
+        _command(arguments), env=environment, cwd=CHECKOUT, start_new_session=True
+    )
+
+
+def _prefect(arguments: list[str], environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        _command(arguments), env=environment, cwd=CHECKOUT, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise SystemExit(f"prefect {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+
+
+def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise SystemExit("the Prefect server ended while starting; its output is above")
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise SystemExit(f"the Prefect server did not answer at {url} in {START_SECONDS} s")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the same way as Ctrl-C
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""Flow `evaluate`: the fan-out of evaluation batches, here or on the `gpu` pool."""
+
+import os
+from typing import Any
+
+from prefect import flow
+from prefect.deployments import run_deployment
+from prefect.futures import as_completed
+from prefect.logging import get_run_logger
+
+from proxylm.evaluation.contract import Batch
+from tasks.evaluate import describe, evaluate_task
+from tasks.plan import plan_task
+from tasks.settings import home_path, task_runner
+
+
+@flow(name="evaluate", task_runner=task_runner())  # type: ignore[arg-type]
+def evaluate(home: str | None = None, batches: list[str] | None = None) -> dict[str, str]:
+    """Run `batches` (JSON), or all that the plan finds missing; returns failed ones with reasons.
+
+    Writes landing files only; loading them is left to `refresh` on the warehouse's machine.
+    """
+    path = home_path(home)
+    found = plan_task(path).batches if batches is None else [Batch.from_json(b) for b in batches]
+    return _fan_out(found, path)
+
+
+def run_batches(batches: list[Batch], home: str) -> dict[str, str]:
+    """Run batches through this flow's task runner, or with PLM_EVALUATE=pool on the `gpu` pool."""
+    if not batches:
+        return {}
+    if os.environ.get("PLM_EVALUATE") != "pool":
+        return _fan_out(batches, home)
+    run: Any = run_deployment(
+        "evaluate/default",
+        parameters={"home": home, "batches": [batch.to_json() for batch in batches]},
+    )
+    if not run.state.is_completed():
+        return {"evaluate/default": f"{run.name} ended as {run.state.name}: {run.state.message}"}
+    return {}
+
+
+def _fan_out(batches: list[Batch], home: str) -> dict[str, str]:
+    logger = get_run_logger()
+    futures = {evaluate_task.submit(batch.to_json(), home): batch for batch in batches}
+    failures = {}
+    for done, future in enumerate(as_completed(list(futures)), start=1):
+        batch = futures[future]
+        if future.state.is_completed():
+            logger.info(f"evaluate: {describe(batch)} done ({done} of {len(batches)})")
+        else:
+            # One failed batch must not stop the others, nor what can be predicted without it.
+            failures[describe(batch)] = str(future.state.message)
+            logger.error(f"evaluate: {describe(batch)} failed: {future.state.message}")
+    return failures

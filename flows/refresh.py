@@ -1,0 +1,55 @@
+"""Flow `refresh`, every night: everything in order, from the catalogue to the board."""
+
+from typing import Any
+
+from prefect import flow
+from prefect.logging import get_run_logger
+
+from flows.evaluate import run_batches
+from tasks.catalogue import catalogue_task
+from tasks.features import features_task
+from tasks.load import load_task
+from tasks.plan import plan_task
+from tasks.predict import predict_task
+from tasks.publish import publish_task
+from tasks.retrain import retrain_task
+from tasks.settings import home_path, task_runner
+
+
+@flow(name="refresh", task_runner=task_runner())  # type: ignore[arg-type]
+def refresh(home: str | None = None) -> dict[str, Any]:
+    """Fetch, evaluate what is missing, retrain, predict and publish; returns what was done."""
+    logger = get_run_logger()
+    path = home_path(home)
+    load_task(path)  # what an interrupted refresh left
+    fetched = catalogue_task(path)
+    logger.info(
+        f"catalogue: {fetched.parts} texts ({fetched.fetched} new), {fetched.models} models"
+    )
+    plan = plan_task(path)
+    logger.info(
+        f"plan: {plan.wanted} evaluations wanted, {plan.present} present, {plan.missing} to make"
+    )
+    failures = run_batches(plan.batches, path)
+    loaded = load_task(path)
+    features = features_task(path)
+    logger.info(f"load: {loaded.evaluations} evaluations, features of {features} settings")
+    retrained = retrain_task(path)
+    for line in retrained.lines():
+        logger.info(f"retrain: {line}")
+    forecasts = predict_task(path)
+    published = publish_task(path)
+    logger.info(f"publish: {published.rows} rows, {published.page}")
+    return {
+        "wanted": plan.wanted,
+        "present": plan.present,
+        "evaluated": loaded.evaluations,
+        "re_evaluated": loaded.repeated,
+        "failed_batches": failures,
+        "waiting": plan.waiting,
+        "rejected_files": loaded.files_rejected,
+        "retrained": len(retrained.made),
+        "not_fitted": retrained.refused,
+        "new_predictions": retrained.predictions + forecasts.new,
+        "page": published.page,
+    }

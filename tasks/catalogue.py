@@ -1,0 +1,132 @@
+"""Stage `catalogue`: fetch the text of the catalogue's corpora and register what it names."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+
+from proxylm import home_assistant
+from proxylm.catalogue import Catalogue, CorpusEntry, PartEntry, read_catalogue
+from proxylm.corpora import CorpusSplit, Labelled, read_corpus, read_labelled, split, write_corpus
+from proxylm.languages import resolve
+from proxylm.records import Corpus, Language, Model
+from tasks.settings import LOCK_RETRIES, busy
+from warehouse.home import Home
+from warehouse.loader import register
+
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What the catalogue names, and what of it was new."""
+
+    corpora: int
+    parts: int
+    models: int
+    fetched: int  # parts whose text was made or read just now
+    registered: int  # rows of languages, models and corpora that changed
+
+
+def part_path(home: Home, corpus_id: str, part: PartEntry) -> Path:
+    """Where the text of a part lies once it is fetched."""
+    languages = "-".join(filter(None, (part.language, part.with_language)))
+    return home.corpora / corpus_id / f"{languages}.parquet"
+
+
+def fetch_catalogue(home: str) -> Fetched:
+    """Fetch the texts that are not there yet, and register languages, models and corpora."""
+    here = Home.find(home)
+    catalogue = read_catalogue(here.catalogue)
+    splits: dict[tuple[str, PartEntry], CorpusSplit] = {}
+    fetched = 0
+    for corpus in catalogue.corpora:
+        for part in corpus.parts:
+            splits[corpus.id, part], new = _fetch_part(here, corpus, part)
+            fetched += new
+    registered = register(
+        here, _languages(catalogue), _models(catalogue), _corpora(catalogue, splits)
+    )
+    return Fetched(len(catalogue.corpora), len(splits), len(catalogue.models), fetched, registered)
+
+
+def _fetch_part(home: Home, corpus: CorpusEntry, part: PartEntry) -> tuple[CorpusSplit, bool]:
+    """The split text of a part, and whether it had to be made."""
+    path = part_path(home, corpus.id, part)
+    wanted = {"train_size": str(corpus.train_size), "test_size": str(corpus.test_size)}
+    n_lines = corpus.train_size + corpus.test_size
+    if part.reader == "home-assistant-intents":
+        wanted |= home_assistant.provenance(part.language, n_lines, SEED)
+    else:
+        source = home.path / str(part.path)
+        wanted |= {"sha256": hashlib.sha256(source.read_bytes()).hexdigest()}
+    if path.exists():
+        present = read_corpus(path)
+        if present.provenance == wanted:
+            return present, False
+    if part.reader == "home-assistant-intents":
+        rows: Labelled = home_assistant.generate(part.language, n_lines, SEED)
+    else:
+        rows = read_labelled(home.path / str(part.path))
+    made = split(rows, corpus.train_size, corpus.test_size)
+    write_corpus(made, path, wanted)
+    return made, True
+
+
+def _languages(catalogue: Catalogue) -> list[Language]:
+    codes = {
+        code
+        for corpus in catalogue.corpora
+        for part in corpus.parts
+        for code in (part.language, part.with_language)
+        if code
+    }
+    found = [resolve(code) for code in sorted(codes)]
+    return [
+        Language(x.code, x.name, x.script, x.script_assumed, x.spelling, "catalogue") for x in found
+    ]
+
+
+def _models(catalogue: Catalogue) -> list[Model]:
+    return [
+        Model(
+            entry.id,
+            entry.revision,
+            entry.kind,
+            entry.n_parameters,
+            (entry.mode,) if entry.role == "proxy" else (),
+            (entry.mode,) if entry.role == "estimated" else (),
+            "catalogue",
+        )
+        for entry in catalogue.models
+    ]
+
+
+def _corpora(
+    catalogue: Catalogue, splits: dict[tuple[str, PartEntry], CorpusSplit]
+) -> list[Corpus]:
+    found = []
+    for corpus in catalogue.corpora:
+        for part in corpus.parts:
+            text = splits[corpus.id, part]
+            sizes = (len(text.train.texts), len(text.dev.texts), len(text.test.texts))
+            found.append(
+                Corpus(
+                    corpus.id,
+                    part.language,
+                    part.with_language or part.language,
+                    text.fingerprint,
+                    corpus.task,
+                    *sizes,
+                    corpus.licence,
+                    part.path or part.reader,
+                )
+            )
+    return found
+
+
+catalogue_task: Any = task(name="catalogue", retry_condition_fn=busy, **LOCK_RETRIES)(
+    fetch_catalogue
+)

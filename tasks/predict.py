@@ -1,0 +1,120 @@
+"""Stage `predict`: forecasts for the settings whose score nobody knows yet."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+from prefect import task
+from proxylm.predictor.store import Predictor, load
+from proxylm.predictor.train import forecast
+
+from proxylm.errors import InputError
+from proxylm.identity import digest
+from proxylm.predictor.inputs import Frames, Target, build_inputs
+from tasks.settings import LOCK_RETRIES, busy
+from warehouse.database import now, reading, transaction, writing
+from warehouse.frames import read_frames
+from warehouse.home import Home
+from warehouse.snapshot import publish_snapshot
+
+_SAID = ["value", "lower", "upper", "level", "status", "reason"]
+
+
+@dataclass
+class Forecasts:
+    """What was predicted."""
+
+    new: int = 0  # predictions that were not in the warehouse
+    predicted: int = 0
+    abstained: int = 0
+    unusable: dict[str, str] = field(default_factory=dict)  # predictor folder: why
+
+
+def predict(home: str) -> Forecasts:
+    """Forecast every unobserved setting with the newest predictor of each target."""
+    here = Home.find(home)
+    frames = Frames(*read_frames(here))
+    result = Forecasts()
+    rows = []
+    for target, path in current_predictors(here):
+        try:
+            predictor = load(here.path / path)
+        except InputError as error:
+            result.unusable[path] = str(error)
+            continue
+        made = forecast_rows(frames, target, predictor)
+        result.predicted += int((made["status"] == "predicted").sum())
+        result.abstained += int((made["status"] == "abstained").sum())
+        rows.append(prediction_rows(predictor.predictor_id, "forecast", None, made, now()))
+    if rows:
+        with writing(here, "predict") as connection:
+            with transaction(connection):
+                result.new = write_predictions(connection, pd.concat(rows, ignore_index=True))
+            if result.new:
+                publish_snapshot(here, connection)
+    return result
+
+
+def forecast_rows(frames: Frames, target: Target, predictor: Predictor) -> pd.DataFrame:
+    """Forecasts for the unobserved settings in the predictor's reach, indexed by setting_key.
+
+    In reach are the settings of training corpora that it was fitted on, and those that have a
+    score of one of its proxies.
+    """
+    inputs = build_inputs(frames, target)
+    known = set(inputs.observed().settings["train_corpus"])
+    has_proxy = inputs.X[inputs.proxy_columns].notna().any(axis=1)
+    in_reach = inputs.settings["train_corpus"].isin(known) | has_proxy
+    return forecast(predictor, inputs.take((in_reach & inputs.y.isna()).to_numpy()))
+
+
+def current_predictors(home: Home) -> list[tuple[Target, str]]:
+    """The newest predictor of each target, and its folder below the home."""
+    with reading(home) as connection:
+        rows = connection.execute(
+            "SELECT task, metric, model_id, mode, input_set, path FROM predictors "
+            "QUALIFY row_number() OVER (PARTITION BY task, metric, model_id, mode "
+            "ORDER BY made_at DESC, predictor_id) = 1 ORDER BY ALL"
+        ).fetchall()
+    return [(Target(*row[:5]), row[5]) for row in rows]
+
+
+def prediction_rows(
+    predictor_id: str, kind: str, protocol: str | None, made: pd.DataFrame, made_at: datetime
+) -> pd.DataFrame:
+    """`made` (indexed by setting_key, with value to reason) as rows of `predictions`.
+
+    The key holds what was said: the same prediction again is the same row, another one is new.
+    """
+    said = made[_SAID].astype(object).where(made[_SAID].notna(), None)
+    rows = said.assign(
+        predictor_id=predictor_id,
+        setting_key=made.index,
+        kind=kind,
+        protocol=protocol,
+        made_at=made_at,
+    )
+    keys = [
+        digest([predictor_id, setting_key, kind, protocol, *values])
+        for setting_key, values in zip(made.index, said.to_numpy().tolist(), strict=True)
+    ]
+    return rows.assign(prediction_id=keys).reset_index(drop=True)
+
+
+def write_predictions(connection: duckdb.DuckDBPyConnection, rows: pd.DataFrame) -> int:
+    """Insert the predictions that are new; returns how many. None is ever rewritten."""
+    numbers = {name: rows[name].astype(float) for name in ("value", "lower", "upper", "level")}
+    connection.register("said", pa.Table.from_pandas(rows.assign(**numbers), preserve_index=False))
+    row = connection.execute(
+        "INSERT INTO predictions BY NAME "
+        "SELECT * REPLACE (protocol::VARCHAR AS protocol, reason::VARCHAR AS reason) "
+        "FROM said ANTI JOIN predictions USING (prediction_id)"
+    ).fetchone()
+    connection.unregister("said")
+    return int(row[0]) if row else 0
+
+
+predict_task: Any = task(name="predict", retry_condition_fn=busy, **LOCK_RETRIES)(predict)
