@@ -29,7 +29,10 @@ def add_commands(app: typer.Typer) -> None:
 
 def leaderboard(
     task: TaskOption = None,
-    metric: Annotated[str | None, typer.Option(help="Only this metric.")] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(help="Only this metric. Default: spBLEU and comet, accuracy or f1."),
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Only this estimated model.")] = None,
     language: Annotated[str | None, typer.Option(help="Only this language.")] = None,
     settings: Annotated[
@@ -64,10 +67,19 @@ def print_board(
     as_json: bool = False,
 ) -> None:
     """Print the board: by language or by setting, then the quality of the predictors."""
+    from proxylm.records import HEADLINE_METRICS
     from warehouse.database import reading
 
-    given = {name: value for name, value in (filters or {}).items() if value is not None}
-    where = " AND ".join(f"{name} = ?" for name in given) or "true"
+    given: dict[str, Any] = {
+        name: value for name, value in (filters or {}).items() if value is not None
+    }
+    if "metric" not in given:
+        given["metric"] = [m for metrics in HEADLINE_METRICS.values() for m in metrics]
+    conditions = (
+        f"list_contains(?, {name})" if isinstance(value, list) else f"{name} = ?"
+        for name, value in given.items()
+    )
+    where = " AND ".join(conditions)
     query = _SETTINGS if by_setting else _LANGUAGES
     with reading(home) as connection:
         found = connection.execute(query.format(where=where), list(given.values()))
@@ -84,22 +96,28 @@ def print_board(
             "`plm-admin refresh` or `plm-admin import-records` fills it"
         )
         return
-    print_table(columns, rows[:limit], "Predicted beside observed")
+    what = "" if by_setting else ", means over the settings of a language"
+    print_table(columns, rows[:limit], "Predicted [lower, upper] beside observed" + what)
     if limit is not None and len(rows) > limit:
         typer.echo(f"{limit} of {len(rows)} rows; --limit shows more, --settings each setting")
     shown = {(row[columns.index("model")], row[columns.index("metric")]) for row in rows}
     print_table(
         quality_columns,
         [row for row in quality if (row[0], row[1]) in shown],
-        "How good the predictions are (root mean squared error on held-out rows)",
+        "How good the predictions are: error (RMSE) on held-out rows, beside naive predictors",
     )
+    typer.echo(_LEGEND)
 
 
+_LEGEND = """\
+lolo holds out one language, by_run whole fine-tunings. Train mean and best line (the best line
+through one proxy) are naive predictors on the same rows; ratio is error over theirs. Noise: the
+observed scores' own uncertainty. Inside: share of observed scores within their interval. Leak:
+share of test rows whose fine-tuning is in training too, so that random looks better than it is."""
 _LANGUAGES = """
 SELECT model_id AS model, metric, board_language AS language, count(*) AS settings,
        avg(predicted) AS predicted, avg(lower) AS lower, avg(upper) AS upper,
-       (count(observed))::BIGINT AS observed_settings,
-       avg(predicted) FILTER (observed IS NOT NULL) AS predicted_there,
+       (count(observed))::BIGINT AS "of which observed",
        avg(observed) AS observed, sqrt(avg(error * error)) AS rmse,
        avg((observed BETWEEN lower AND upper)::INTEGER) AS inside,
        (count(*) FILTER (status = 'abstained'))::BIGINT AS abstained
@@ -111,7 +129,24 @@ SELECT model_id AS model, * EXCLUDE (model_id)
 FROM leaderboard WHERE {where}
 ORDER BY task, metric, model_id, board_language, source_lang, train_corpus, test_corpus, train_size
 """
-_QUALITY = """SELECT 1 WHERE false"""
+_QUALITY = """
+WITH rmse AS (
+    SELECT model_id, metric, protocol, n_rows, predictor_regressor,
+           max(value) FILTER (regressor = predictor_regressor) AS error,
+           max(value) FILTER (regressor = 'train-mean') AS train_mean,
+           max(value) FILTER (regressor = 'best one-proxy line') AS best_line
+    FROM predictor_quality_latest WHERE statistic = 'rmse' GROUP BY ALL
+), others AS (
+    PIVOT (SELECT model_id, metric, protocol, statistic, value FROM predictor_quality_latest
+           WHERE regressor = predictor_regressor)
+    ON statistic IN ('shared_run_group', 'coverage', 'noise_floor') USING max(value)
+)
+SELECT model_id AS model, metric, protocol, error, train_mean AS "train mean",
+       error / train_mean AS ratio, best_line AS "best line", error / best_line AS "ratio ",
+       noise_floor AS noise, coverage AS inside, shared_run_group AS leak
+FROM rmse LEFT JOIN others USING (model_id, metric, protocol)
+ORDER BY model_id, metric, protocol = 'lolo' DESC, protocol
+"""
 
 
 def sql(

@@ -263,5 +263,6 @@ def _check_model(home: "Home", model: str | None) -> None:
     known = sorted({m.model_id for m in read_models(home)})
     if model not in known:
         raise UsageError(
-            f"unknown model {model!r}{did_you_mean(model, known)} `plm-admin list models` shows them"
+            f"unknown model {model!r}{did_you_mean(model, known)} "
+            "`plm-admin list models` shows them"
         )

@@ -8,12 +8,12 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 from prefect import task
-from proxylm.predictor.store import Predictor, load
-from proxylm.predictor.train import forecast
 
 from proxylm.errors import InputError
 from proxylm.identity import digest
 from proxylm.predictor.inputs import Frames, Target, build_inputs
+from proxylm.predictor.store import Predictor
+from proxylm.predictor.train import forecast
 from tasks.settings import LOCK_RETRIES, busy
 from warehouse.database import now, reading, transaction, writing
 from warehouse.frames import read_frames
@@ -41,7 +41,7 @@ def predict(home: str) -> Forecasts:
     rows = []
     for target, path in current_predictors(here):
         try:
-            predictor = load(here.path / path)
+            predictor = Predictor.load(here.path / path)
         except InputError as error:
             result.unusable[path] = str(error)
             continue
@@ -59,16 +59,8 @@ def predict(home: str) -> Forecasts:
 
 
 def forecast_rows(frames: Frames, target: Target, predictor: Predictor) -> pd.DataFrame:
-    """Forecasts for the unobserved settings in the predictor's reach, indexed by setting_key.
-
-    In reach are the settings of training corpora that it was fitted on, and those that have a
-    score of one of its proxies.
-    """
-    inputs = build_inputs(frames, target)
-    known = set(inputs.observed().settings["train_corpus"])
-    has_proxy = inputs.X[inputs.proxy_columns].notna().any(axis=1)
-    in_reach = inputs.settings["train_corpus"].isin(known) | has_proxy
-    return forecast(predictor, inputs.take((in_reach & inputs.y.isna()).to_numpy()))
+    """Forecasts for the unobserved settings in the target's reach, indexed by setting_key."""
+    return forecast(predictor, build_inputs(frames, target))
 
 
 def current_predictors(home: Home) -> list[tuple[Target, str]]:

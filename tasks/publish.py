@@ -11,6 +11,7 @@ from proxylm import __version__
 from proxylm.board.exports import export
 from proxylm.board.page import render
 from proxylm.landing import write_atomically
+from proxylm.records import HEADLINE_METRICS
 from warehouse.database import now
 from warehouse.frames import read_leaderboard, read_quality
 from warehouse.home import Home
@@ -38,7 +39,8 @@ def publish(home: str) -> Published:
     rows, quality = read_leaderboard(here), read_quality(here)
     facts = {"snapshot": snapshot, "version": __version__, "made_at": f"{now():%Y-%m-%d %H:%M} UTC"}
     page = here.site / "index.html"
-    write_atomically(page, render(rows, quality, facts).encode())
+    headline = rows["metric"].isin([m for metrics in HEADLINE_METRICS.values() for m in metrics])
+    write_atomically(page, render(rows[headline], quality, facts).encode())
     export(rows, here.site)
     return Published(str(page), len(rows), _top(rows))
 

@@ -1,6 +1,5 @@
 """Stage `retrain`: refit the predictors whose training data changed, and judge them."""
 
-import json
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,17 +7,21 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 from prefect import task
-from proxylm.predictor.store import fingerprint
-from proxylm.predictor.train import fit
 
 from proxylm.errors import InputError
+from proxylm.identity import canonical_json
 from proxylm.predictor.inputs import Frames, Target, build_inputs, targets
+from proxylm.predictor.quality import BEST_LINE, Quality
+from proxylm.predictor.store import fingerprint
+from proxylm.predictor.train import fit
 from tasks.predict import prediction_rows, write_predictions
 from tasks.settings import LOCK_RETRIES, busy, workers
 from warehouse.database import now, reading, transaction, writing
 from warehouse.frames import read_frames
 from warehouse.home import Home
 from warehouse.snapshot import publish_snapshot
+
+REGRESSOR = "lightgbm"
 
 
 @dataclass
@@ -62,13 +65,14 @@ def _retrain_one(
     home: Home, frames: Frames, target: Target, known: set[str], result: Retrained
 ) -> None:
     inputs = build_inputs(frames, target)
-    if fingerprint(inputs, "lightgbm") in known:
+    if fingerprint(inputs, REGRESSOR) in known:
         result.unchanged.append(str(target))
         return
     started = time.perf_counter()
-    predictor, quality, out_of_fold = fit(inputs, "lightgbm", jobs=workers())
+    predictor, quality, out_of_fold = fit(inputs, REGRESSOR, jobs=workers())
     seconds = time.perf_counter() - started
-    folder = predictor.save(home.predictors / predictor.predictor_id)
+    folder = home.predictors / predictor.predictor_id
+    predictor.save(folder)
     made_at = now()
     row = pd.DataFrame(
         [
@@ -79,10 +83,10 @@ def _retrain_one(
                 "model_id": target.model_id,
                 "mode": target.mode,
                 "input_set": target.input_set,
-                "feature_set": inputs.feature_set or "none",
-                "regressor": predictor.regressor,
-                "n_rows": len(inputs.observed().y),
-                "signature": json.dumps(predictor.signature, sort_keys=True),
+                "feature_set": inputs.feature_set,
+                "regressor": REGRESSOR,
+                "n_rows": predictor.signature["n_rows"],
+                "signature": canonical_json(dict(predictor.signature)),
                 "path": str(folder.relative_to(home.path)),
                 "wall_seconds": seconds,
                 "made_at": made_at,
@@ -94,14 +98,26 @@ def _retrain_one(
         with transaction(connection):
             connection.register("made", pa.Table.from_pandas(row, preserve_index=False))
             connection.execute("INSERT OR REPLACE INTO predictors BY NAME SELECT * FROM made")
-            measured = quality.table.assign(predictor_id=predictor.predictor_id)
+            measured = quality.table().assign(predictor_id=predictor.predictor_id)
             connection.register("measured", pa.Table.from_pandas(measured, preserve_index=False))
             connection.execute(
                 "INSERT OR REPLACE INTO predictor_quality BY NAME SELECT * FROM measured"
             )
             result.predictions += write_predictions(connection, rows)
         publish_snapshot(home, connection)
-    result.made[str(target)] = quality.summary()
+    result.made[str(target)] = _summary(quality)
+
+
+def _summary(quality: Quality) -> str:
+    """The LOLO error beside its naive baselines, in one line."""
+    (lolo,) = (q for q in quality.protocols if q.protocol == "lolo")
+    error = lolo.rmse[quality.regressor]
+    beside = ", ".join(
+        f"{lolo.rmse[name]:.4g} {name} (ratio {error / lolo.rmse[name]:.2f})"
+        for name in ("train-mean", BEST_LINE)
+        if lolo.rmse.get(name)
+    )
+    return f"LOLO error {error:.4g}; beside it {beside}"
 
 
 retrain_task: Any = task(name="retrain", retry_condition_fn=busy, **LOCK_RETRIES)(retrain)

@@ -1,0 +1,129 @@
+"""Migrations, transactions and the read-only copy."""
+
+import duckdb
+import pytest
+
+from proxylm import __version__
+from proxylm.errors import ProxyLMError, UsageError
+from proxylm.landing import arrow_schema
+from proxylm.records import TABLES
+from warehouse.database import migrations, reading, schema_version, transaction, writing
+from warehouse.home import Home
+
+DUCKDB_TYPES = {
+    "string": "VARCHAR",
+    "int64": "BIGINT",
+    "double": "DOUBLE",
+    "bool": "BOOLEAN",
+    "timestamp[us]": "TIMESTAMP",
+    "list<item: string>": "VARCHAR[]",
+}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_tables_have_the_columns_of_their_records(home: Home, table: str) -> None:
+    with reading(home) as connection:
+        rows = connection.execute(
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ? "
+            "ORDER BY column_index",
+            [table],
+        ).fetchall()
+    expected = [
+        (field.name, DUCKDB_TYPES[str(field.type).replace("element", "item")])
+        for field in arrow_schema(TABLES[table])
+    ]
+    if table == "scores":
+        expected.append(("loaded_at", "TIMESTAMP"))
+    assert rows == expected
+
+
+def test_every_table_view_and_column_is_described(home: Home) -> None:
+    with reading(home) as connection:
+        rows = connection.execute(
+            "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal "
+            "AND comment IS NULL AND table_name NOT IN ('schema_migrations', "
+            "'predicted_vs_observed')"
+        ).fetchall()
+    assert rows == []
+
+
+def test_a_new_warehouse_records_its_migrations(home: Home) -> None:
+    with reading(home) as connection:
+        assert schema_version(connection) == (migrations()[-1].number, __version__)
+
+
+def test_a_warehouse_of_a_newer_version_is_refused_with_both_versions(home: Home) -> None:
+    with duckdb.connect(str(home.warehouse)) as connection:
+        connection.execute("INSERT INTO schema_migrations VALUES (99, 'x', '9.9.9', now())")
+    with pytest.raises(ProxyLMError) as caught, writing(home, "test"):
+        pass
+    message = str(caught.value)
+    assert "schema 99" in message
+    assert "9.9.9" in message
+    assert __version__ in message
+    assert "pip install" in message
+
+
+def test_a_file_that_is_no_warehouse_is_refused(home: Home) -> None:
+    home.warehouse.write_bytes(b"not a database" * 1000)
+    with pytest.raises(ProxyLMError, match="cannot be opened"), writing(home, "test"):
+        pass
+
+
+def test_an_older_warehouse_is_backed_up_and_brought_up_to_date(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = [*migrations(), migrations()[-1]._replace(number=98, sql="CREATE TABLE t (i INT)")]
+    monkeypatch.setattr("warehouse.database.migrations", lambda: newer)
+    with writing(home, "test") as connection:
+        assert schema_version(connection)[0] == 98
+        assert connection.execute("SELECT count(*) FROM t").fetchone() == (0,)
+    (backup,) = home.backups.glob("before-0098-*.duckdb")
+    with duckdb.connect(str(backup), read_only=True) as old:
+        assert schema_version(old)[0] == migrations()[0].number
+
+
+def test_a_migration_that_fails_leaves_the_old_schema(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = migrations()[-1]._replace(number=98, sql="CREATE TABLE t (i INT); SELECT nonsense")
+    monkeypatch.setattr("warehouse.database.migrations", lambda: [*migrations(), broken])
+    with pytest.raises(duckdb.Error), writing(home, "test"):
+        pass
+    with duckdb.connect(str(home.warehouse)) as connection:
+        assert schema_version(connection)[0] == 1
+        names = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+    assert ("t",) not in names
+
+
+def test_a_failed_transaction_leaves_nothing(home: Home) -> None:
+    with writing(home, "test") as connection:
+        with pytest.raises(duckdb.Error), transaction(connection):
+            connection.execute("INSERT INTO languages VALUES ('a','b','c',false,'d','e')")
+            connection.execute("SELECT nonsense")
+        assert connection.execute("SELECT count(*) FROM languages").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM read_csv('/etc/hostname')",
+        "COPY scores TO 'out.csv'",
+        "ATTACH 'other.duckdb'",
+        "INSTALL httpfs",
+        "SET enable_external_access = true",
+        "DELETE FROM scores",
+        "CREATE TABLE t (i INT)",
+    ],
+)
+def test_untrusted_sql_reads_the_copy_and_nothing_else(home: Home, query: str) -> None:
+    with reading(home, untrusted=True) as connection:
+        with pytest.raises(duckdb.Error):
+            connection.execute(query)
+        assert connection.execute("SELECT count(*) FROM leaderboard").fetchone() == (0,)
+
+
+def test_a_home_without_a_copy_says_what_to_do(tmp_path_factory: pytest.TempPathFactory) -> None:
+    home = Home.create(tmp_path_factory.mktemp("new") / "plm")
+    with pytest.raises(UsageError, match="plm-admin init"), reading(home):
+        pass
