@@ -134,7 +134,7 @@ def _check_labels(corpora: Path, entry: "CorpusEntry", labels: tuple[str, ...], 
 
     known: set[str] = set()
     for path in sorted((corpora / entry.id).glob("*.parquet")):
-        split = read_corpus(path)
+        split = read_corpus(path).split
         known |= {*split.train.labels, *split.test.labels}
     for line, label in enumerate(labels, start=1):
         if known and label not in known:
@@ -165,7 +165,7 @@ def add_model(
     home: HomeOption = None,
 ) -> None:
     """Register a model; the next refresh evaluates it."""
-    from proxylm.evaluation.kinds import KINDS
+    from proxylm.evaluation.contract import KINDS
     from pydantic import ValidationError
 
     from proxylm.catalogue import ModelEntry, add_model, did_you_mean

@@ -20,6 +20,8 @@ from proxylm.errors import ProxyLMError
 if TYPE_CHECKING:
     from warehouse.home import Home
 
+SHOWN = 10
+
 
 def add_commands(app: typer.Typer) -> None:
     """Add this module's commands to `app`."""
@@ -101,9 +103,13 @@ def print_board(
     if limit is not None and len(rows) > limit:
         typer.echo(f"{limit} of {len(rows)} rows; --limit shows more, --settings each setting")
     shown = {(row[columns.index("model")], row[columns.index("metric")]) for row in rows}
+    quality = [row for row in quality if (row[0], row[1]) in shown]
+    if not quality:
+        typer.echo("no predictor yet; `plm-admin retrain` fits one where enough is observed")
+        return
     print_table(
         quality_columns,
-        [row for row in quality if (row[0], row[1]) in shown],
+        quality,
         "How good the predictions are: error (RMSE) on held-out rows, beside naive predictors",
     )
     typer.echo(_LEGEND)
@@ -201,28 +207,35 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
         facts["broken_data_checks"] = dict(
             connection.execute("SELECT rule, count(*) FROM data_checks GROUP BY ALL").fetchall()
         )
-        facts["failed_runs"] = connection.execute(
-            "SELECT model_id, languages, reason, log FROM runs WHERE status = 'failed' "
-            "ORDER BY started_at DESC LIMIT 20"
+        # A failure that a later run of the same training made good is no longer one.
+        failed = connection.execute(
+            "SELECT model_id, languages, reason, log FROM runs "
+            "QUALIFY row_number() OVER (PARTITION BY training_key ORDER BY started_at DESC) = 1 "
+            "AND status = 'failed' ORDER BY model_id, languages"
         ).fetchall()
         costs = connection.execute(
             "SELECT model_id, mode, task, evaluations, total_seconds FROM cost_ledger "
             "WHERE origin = 'measured' ORDER BY total_seconds DESC"
         ).fetchall()
+    names = ("model", "languages", "reason", "log")
+    facts["failed_trainings"] = [dict(zip(names, row, strict=True)) for row in failed]
     facts["waiting_to_load"] = len(list(here.incoming.glob("*.parquet")))
     facts["rejected_files"] = {
-        path.name: path.with_suffix("").with_suffix(".parquet").name
-        for path in here.rejected.glob("*.reason.txt")
+        path.name: path.read_text().strip() for path in sorted(here.rejected.glob("*.reason.txt"))
     }
     names = ("model", "mode", "task", "evaluations", "seconds")
     facts["cost"] = [dict(zip(names, row, strict=True)) for row in costs]
     if as_json:
         print_json(facts)
         return
-    cost = facts.pop("cost")
+    tables = {name: facts.pop(name) for name in ("failed_trainings", "cost")}
     print_facts(facts, as_json=False)
-    if cost:
-        print_table(names, [list(row.values()) for row in cost], "What it cost here")
+    for name, rows in tables.items():
+        if rows:
+            title = name.replace("_", " ")
+            print_table(list(rows[0]), [list(row.values()) for row in rows[:SHOWN]], title)
+        if len(rows) > SHOWN:
+            typer.echo(f"{SHOWN} of {len(rows)}; --json shows all")
 
 
 def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:

@@ -41,7 +41,9 @@ def print_table(
     from rich.text import Text
 
     rows = [list(row) for row in rows]
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False)
+    table = Table(
+        title=Text(title) if title else None, title_justify="left", box=SIMPLE_HEAD, show_edge=False
+    )
     for index, name in enumerate(columns):
         values = [row[index] for row in rows if row[index] is not None]
         numeric = bool(values) and all(isinstance(v, int | float) for v in values)

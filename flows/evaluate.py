@@ -14,7 +14,7 @@ from tasks.plan import plan_task
 from tasks.settings import home_path, task_runner
 
 
-@flow(name="evaluate", task_runner=task_runner())  # type: ignore[arg-type]
+@flow(name="evaluate", task_runner=task_runner())
 def evaluate(home: str | None = None, batches: list[str] | None = None) -> dict[str, str]:
     """Run `batches` (JSON), or all that the plan finds missing; returns failed ones with reasons.
 
@@ -50,6 +50,7 @@ def _fan_out(batches: list[Batch], home: str) -> dict[str, str]:
             logger.info(f"evaluate: {describe(batch)} done ({done} of {len(batches)})")
         else:
             # One failed batch must not stop the others, nor what can be predicted without it.
-            failures[describe(batch)] = str(future.state.message)
-            logger.error(f"evaluate: {describe(batch)} failed: {future.state.message}")
+            reason = str(future.result(raise_on_failure=False))
+            failures[describe(batch)] = reason
+            logger.error(f"evaluate: {describe(batch)} failed: {reason}")
     return failures

@@ -16,7 +16,7 @@ from tasks.retrain import retrain_task
 from tasks.settings import home_path, task_runner
 
 
-@flow(name="refresh", task_runner=task_runner())  # type: ignore[arg-type]
+@flow(name="refresh", task_runner=task_runner())
 def refresh(home: str | None = None) -> dict[str, Any]:
     """Fetch, evaluate what is missing, retrain, predict and publish; returns what was done."""
     logger = get_run_logger()

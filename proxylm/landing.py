@@ -81,6 +81,18 @@ def write_landing(bundle: Bundle, folder: Path) -> Path:
     return path
 
 
+def landed_evaluations(folder: Path) -> set[str]:
+    """Keys of the evaluations in the landing files of `folder`; unreadable files have none."""
+    keys: set[str] = set()
+    for path in folder.glob("*.parquet"):
+        try:
+            evaluations = pq.read_table(path).column("evaluations")
+        except (pa.ArrowException, KeyError, OSError):
+            continue  # the loader rejects it with its reason
+        keys |= {row["evaluation_key"] for row in evaluations.to_pylist() if row}
+    return keys
+
+
 def write_atomically(path: Path, data: bytes | memoryview) -> None:
     """Write a file under a temporary name, sync it, then rename it into place."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

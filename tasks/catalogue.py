@@ -10,6 +10,8 @@ from prefect import task
 from proxylm import home_assistant
 from proxylm.catalogue import Catalogue, CorpusEntry, PartEntry, read_catalogue
 from proxylm.corpora import CorpusSplit, Labelled, read_corpus, read_labelled, split, write_corpus
+from proxylm.errors import InputError
+from proxylm.identity import corpus_fingerprint, digest
 from proxylm.languages import resolve
 from proxylm.records import Corpus, Language, Model
 from tasks.settings import LOCK_RETRIES, busy
@@ -60,19 +62,31 @@ def _fetch_part(home: Home, corpus: CorpusEntry, part: PartEntry) -> tuple[Corpu
     if part.reader == "home-assistant-intents":
         wanted |= home_assistant.provenance(part.language, n_lines, SEED)
     else:
-        source = home.path / str(part.path)
-        wanted |= {"sha256": hashlib.sha256(source.read_bytes()).hexdigest()}
+        wanted |= {"sha256": _file_digest(home.path / str(part.path))}
     if path.exists():
         present = read_corpus(path)
         if present.provenance == wanted:
-            return present, False
+            return present.split, False
     if part.reader == "home-assistant-intents":
         rows: Labelled = home_assistant.generate(part.language, n_lines, SEED)
     else:
         rows = read_labelled(home.path / str(part.path))
-    made = split(rows, corpus.train_size, corpus.test_size)
+    # The test size decides which lines are tested on, so it is part of what the text is. The
+    # training size is not: it is in the key of a training, and the test lines stay the same.
+    lines = corpus_fingerprint(list(zip(rows.texts, rows.labels, strict=True)))
+    fingerprint = digest({"lines": lines, "test_size": corpus.test_size})
+    made = split(rows, fingerprint, corpus.train_size, corpus.test_size)
     write_corpus(made, path, wanted)
     return made, True
+
+
+def _file_digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(
+            f"{path}: {error.strerror}; put the text back, or take its part out of the catalogue"
+        ) from None
 
 
 def _languages(catalogue: Catalogue) -> list[Language]:

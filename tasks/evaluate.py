@@ -8,34 +8,47 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from prefect import task
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 
 from proxylm.errors import ProxyLMError
 from proxylm.evaluation.contract import Batch
 from proxylm.identity import digest
-from proxylm.landing import write_atomically
+from proxylm.landing import landed_evaluations, write_atomically
 from tasks.settings import evaluation_seconds, workers
 from warehouse.home import Home
 
+JOB_FAILED = 1
+"""Exit code of a worker that went through its batch but recorded a failed job."""
+
+
+class EvaluationCrashed(ProxyLMError):
+    """The process of a batch died; what it had finished is in the landing folder."""
+
 
 def evaluate(batch: str, home: str) -> None:
-    """Run one batch (its JSON) and wait for it.
+    """Run what is left of one batch (its JSON) and wait for it.
 
-    Raises ProxyLMError with the end of its log when the process fails or its time is over.
+    Raises EvaluationCrashed when the process dies, and ProxyLMError when its time is over or when
+    a job failed (it is recorded as a failed run; the other jobs are done).
     """
     here = Home.find(home)
-    name = digest(batch)[:16]
+    left = _not_landed(Batch.from_json(batch), here)
+    if not left.jobs:
+        return
+    name = digest(left.to_json())[:16]
     folder = here.runs / "batches"
     folder.mkdir(exist_ok=True)
     path, log = folder / f"{name}.json", folder / f"{name}.log"
-    write_atomically(path, batch.encode())
+    write_atomically(path, left.to_json().encode())
     threads = max(1, (os.cpu_count() or 1) // workers())
     command = [sys.executable, "-m", "proxylm.evaluation", str(path), "--home", str(here.path)]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    command += ["--threads", str(threads)]
     limit = evaluation_seconds()
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -43,7 +56,8 @@ def evaluate(batch: str, home: str) -> None:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=environment,
+            # Libraries that count the CPUs themselves must not take those of other batches.
+            env={**os.environ, "OMP_NUM_THREADS": str(threads)},
             start_new_session=True,
         )
         try:
@@ -56,8 +70,21 @@ def evaluate(batch: str, home: str) -> None:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+    if status == JOB_FAILED:
+        raise ProxyLMError(f"batch {name}: {_tail(log)} (see {log}, and `plm-admin status`)")
     if status:
-        raise ProxyLMError(f"batch {name} ended with exit code {status}: {_tail(log)} (see {log})")
+        raise EvaluationCrashed(f"batch {name} ended with {status}: {_tail(log)} (see {log})")
+
+
+def _not_landed(batch: Batch, home: Home) -> Batch:
+    """The batch without what an earlier try has left in the landing folder."""
+    landed = landed_evaluations(home.incoming)
+    left = []
+    for job in batch.jobs:
+        tests = tuple(test for test in job.tests if job.evaluation_key(test) not in landed)
+        if tests:
+            left.append(replace(job, tests=tests))
+    return Batch(tuple(left))
 
 
 def describe(batch: Batch) -> str:
@@ -77,7 +104,15 @@ def _tail(log: Path) -> str:
     return lines[-1] if lines else "no output"
 
 
-# A lost machine or a full memory may be over on the next try; finished jobs are not repeated.
+def _crashed(_task: Any, _run: TaskRun, state: "State[Any]") -> bool:
+    return isinstance(state.data, EvaluationCrashed) or "EvaluationCrashed" in (state.message or "")
+
+
+# A lost process or a full memory may be over on the next try. A failed job would fail again.
 evaluate_task: Any = task(
-    name="evaluate", retries=2, retry_delay_seconds=[10, 60], retry_jitter_factor=0.5
+    name="evaluate",
+    retries=2,
+    retry_delay_seconds=[10, 60],
+    retry_jitter_factor=0.5,
+    retry_condition_fn=_crashed,
 )(_evaluate_and_log)

@@ -38,7 +38,7 @@ def features(home: str) -> int:
 
     @cache
     def split(key: tuple[str, str, str]) -> CorpusSplit:
-        return read_corpus(paths[key])
+        return read_corpus(paths[key]).split
 
     @cache
     def train_text(key: tuple[str, str, str]) -> TextStatistics | None:

@@ -1,7 +1,7 @@
 """Stage `plan`: what the catalogue wants, minus what the warehouse has."""
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from prefect import task
@@ -13,6 +13,7 @@ from tasks.catalogue import part_path
 from warehouse.database import reading
 from warehouse.home import Home
 
+SEED = 0
 JOBS_PER_BATCH = 6
 """Trainings in one batch: enough to pay for a process's start, few enough to share the work."""
 
@@ -50,7 +51,7 @@ def plan(home: str) -> Plan:
                 result.wanted += len(job.tests)
                 result.present += len(job.tests) - len(missing)
                 if missing:
-                    jobs[model.id].append(job.with_tests(missing))
+                    jobs[model.id].append(replace(job, tests=missing))
     # The largest models first: they take longest, and the fan-out should not end on one of them.
     sizes = {model.id: model.n_parameters or 0 for model in catalogue.models}
     for model_id in sorted(jobs, key=lambda name: -sizes[name]):
@@ -65,7 +66,7 @@ def _jobs(home: Home, corpus: CorpusEntry, model: ModelEntry) -> list[Job]:
     parts: list[tuple[TextPart, int]] = []
     for entry in corpus.parts:
         path = part_path(home, corpus.id, entry)
-        split = read_corpus(path)
+        split = read_corpus(path).split
         part = TextPart(
             corpus_id=corpus.id,
             source_lang=entry.language,
@@ -76,7 +77,7 @@ def _jobs(home: Home, corpus: CorpusEntry, model: ModelEntry) -> list[Job]:
         parts.append((part, len(split.train.texts)))
     tests = tuple(part for part, _ in parts)
     return [
-        Job(spec, model.mode, model.recipe, 0, part, n_train, tests)
+        Job(spec, model.mode, model.recipe, SEED, part, n_train, tests, corpus.task)
         for part, n_train in parts
         if n_train and (model.train_languages is None or part.source_lang in model.train_languages)
     ]

@@ -48,7 +48,8 @@ def publish(home: str) -> Published:
 def _top(rows: pd.DataFrame) -> list[dict[str, Any]]:
     worst_first = rows["error"].abs().sort_values(ascending=False, na_position="last").index
     top = rows.loc[worst_first, ARTIFACT_COLUMNS].head(ARTIFACT_ROWS).round(3)
-    return top.astype(object).where(top.notna(), None).to_dict(orient="records")
+    plain = top.astype(object).where(top.notna(), None)
+    return [dict(zip(ARTIFACT_COLUMNS, row, strict=True)) for row in plain.to_numpy().tolist()]
 
 
 def _publish_with_artifact(home: str) -> Published:

@@ -45,9 +45,11 @@ def task_runner() -> "TaskRunner[Any]":
     if name.startswith("dask://"):
         from prefect_dask import DaskTaskRunner
 
-        return DaskTaskRunner(address=name.replace("dask://", "tcp://", 1))
+        runner: TaskRunner[Any] = DaskTaskRunner(address=name.replace("dask://", "tcp://", 1))
+        return runner
     if name.startswith("ray://"):
         from prefect_ray import RayTaskRunner
 
-        return RayTaskRunner(address=name)
+        runner = RayTaskRunner(address=name)
+        return runner
     raise UsageError(f"PLM_RUNNER is {name!r}; use threads, dask://host:port or ray://host:port")

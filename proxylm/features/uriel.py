@@ -11,7 +11,8 @@ by code alone: no scripts, no texts, no settings.
 """
 
 from functools import cache
-from importlib.resources import files
+from importlib.metadata import distribution
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -54,10 +55,9 @@ class _Table(NamedTuple):
 @cache
 def _table(name: str) -> _Table:
     # Zeros and ones are kept as bits: 4 MB instead of the 119 MB that the family array takes.
-    with (
-        (files("lang2vec") / "data" / f"{name}.npz").open("rb") as file,
-        np.load(file, allow_pickle=False) as archive,
-    ):
+    # Found without importing lang2vec: its import fails where setuptools is new.
+    path = Path(str(distribution("lang2vec").locate_file(f"lang2vec/data/{name}.npz")))
+    with np.load(path, allow_pickle=False) as archive:
         values = archive["data"][:, :, 0]
         rows = {str(iso): row for row, iso in enumerate(archive["langs"])}
         names = [str(feature) for feature in archive["feats"]]

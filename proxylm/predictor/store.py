@@ -1,0 +1,190 @@
+"""A fitted predictor: what it is called, what it says, and how it is kept.
+
+A folder holds `predictor.json`, for LightGBM also `booster.txt` (its own text format), and
+`SHA256SUMS` over both, as `sha256sum --check` reads it. No pickle: loading runs no code. The sums
+find damage, not a forger who can write all three. This module knows no warehouse.
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import proxylm
+from proxylm.errors import InputError
+from proxylm.identity import canonical_json, digest
+from proxylm.predictor import intervals
+from proxylm.predictor.inputs import Inputs
+from proxylm.predictor.regressors import Regressor, make
+
+FORMAT = 1
+PREDICTOR, BOOSTER, SUMS = "predictor.json", "booster.txt", "SHA256SUMS"
+PACKAGES = ("lightgbm", "numpy", "pandas", "scikit-learn")
+
+
+def _code_version() -> str:
+    """Version of the package and digest of this folder's sources, for those who run a checkout."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    content = [(path.name, path.read_text(encoding="utf-8")) for path in sources]
+    return f"{proxylm.__version__}+{digest(content)[:12]}"
+
+
+def signature(inputs: Inputs, regressor: str) -> dict[str, Any]:
+    """Everything that determines the predictor fitted on `inputs`, known before it is fitted."""
+    training = inputs.training()
+    return {
+        "task": inputs.target.task,
+        "metric": inputs.target.metric,
+        "model_id": inputs.target.model_id,
+        "mode": inputs.target.mode,
+        "input_set": inputs.target.input_set,
+        "feature_set": inputs.feature_set,
+        "regressor": regressor,
+        "parameters": make(regressor, inputs.line_columns).get_params(),
+        "columns": list(inputs.X.columns),
+        "n_rows": len(training.y),
+        "rows": inputs.content_digest(),
+        "code": _code_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+    }
+
+
+def fingerprint(inputs: Inputs, regressor: str = "lightgbm") -> str:
+    """The `predictor_id` that fitting would give: equal ones need not be fitted again."""
+    return digest(signature(inputs, regressor))
+
+
+def no_proxy_reason(columns: list[str]) -> str:
+    """Why a row without any of these proxy columns gets no prediction, and what would help."""
+    names = {column.removeprefix("proxy:").rpartition("/")[0] for column in columns}
+    return f"no proxy score: evaluate one of {', '.join(sorted(names))}"
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A fitted regressor with the errors from which its intervals are made."""
+
+    signature: Mapping[str, Any]
+    regressor: Regressor
+    errors: pd.Series  # absolute LOLO out-of-fold errors, indexed by language
+
+    @property
+    def predictor_id(self) -> str:
+        """SHA-256 of the signature."""
+        return digest(dict(self.signature))
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the inputs, in order."""
+        return list(self.signature["columns"])
+
+    def predict(self, X: pd.DataFrame, level: float = intervals.LEVEL) -> pd.DataFrame:
+        """Value, lower, upper, level, status, reason for each row of `X`, with its index.
+
+        Columns of `X` that the predictor does not have are ignored, absent ones are NaN. A row
+        without any proxy score is `abstained`, its numbers NaN, with the reason. Where the
+        languages known are too few for an interval of that level, lower, upper and level are NaN
+        and the reason says so; the status is still `predicted`. Raises UsageError for a level
+        outside 0 to 1.
+        """
+        X = X.reindex(columns=self.columns).astype(float)
+        proxies = [column for column in self.columns if column.startswith("proxy:")]
+        abstained = X[proxies].isna().all(axis=1)
+        half_width = intervals.half_width(self.errors, level)
+        metric = self.signature["metric"]
+        values = intervals.clip(self.regressor.predict(X), metric) if len(X) else np.empty(0)
+        lower, upper = intervals.bounds(values, np.full(len(X), half_width), metric)
+        table = pd.DataFrame({"value": values, "lower": lower, "upper": upper}, index=X.index)
+        table["level"] = level if np.isfinite(half_width) else np.nan
+        table.loc[abstained, ["value", "lower", "upper", "level"]] = np.nan
+        table["status"] = np.where(abstained, "abstained", "predicted")
+        table["reason"] = pd.Series([None] * len(X), X.index, dtype=object)
+        if not np.isfinite(half_width):
+            table["reason"] = no_interval_reason(self.errors.index.nunique(), level)
+        table.loc[abstained, "reason"] = no_proxy_reason(proxies)
+        return table
+
+    def save(self, folder: Path) -> None:
+        """Write the predictor into the new folder `folder`, whole or not at all.
+
+        A folder that is already there is left alone: the same id is the same predictor.
+        """
+        if folder.exists():
+            return
+        state = self.regressor.get_state()
+        files = {BOOSTER: state.pop("booster")} if "booster" in state else {}
+        files[PREDICTOR] = canonical_json(
+            {
+                "format": FORMAT,
+                "predictor_id": self.predictor_id,
+                "signature": dict(self.signature),
+                "state": state,
+                "languages": self.errors.index.tolist(),
+                "errors": self.errors.tolist(),
+            }
+        )
+        sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
+        files[SUMS] = "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".predictor-", dir=folder.parent))
+        try:
+            for name, text in files.items():
+                (temporary / name).write_bytes(text.encode())
+            temporary.rename(folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Predictor":
+        """The predictor that `save` wrote.
+
+        Raises InputError, naming the file and the way on, where one is missing or not as it was
+        written, or comes from a newer program.
+        """
+        files = _checked_files(folder)
+        content = json.loads(files[PREDICTOR])
+        if content["format"] != FORMAT:
+            raise InputError(
+                f"{folder / PREDICTOR} has format {content['format']} and this program reads "
+                f"format {FORMAT}. Install the newer proxylm-ops, or retrain."
+            )
+        described, state = content["signature"], content["state"]
+        if BOOSTER in files:
+            state["booster"] = files[BOOSTER]
+        regressor = make(described["regressor"], ())
+        regressor.set_params(**described["parameters"])
+        errors = pd.Series(content["errors"], content["languages"], dtype=float)
+        return cls(described, regressor.set_state(state), errors)
+
+
+def no_interval_reason(n_languages: int, level: float) -> str:
+    """Why a prediction has no interval."""
+    needed = intervals.languages_needed(level)
+    return f"no {level:.0%} interval: observed errors in {n_languages} languages, {needed} needed"
+
+
+def _checked_files(folder: Path) -> dict[str, str]:
+    """Text of the files named in SHA256SUMS, each checked against its sum."""
+    way_on = "Delete the folder and retrain."
+    try:
+        lines = (folder / SUMS).read_text(encoding="ascii").splitlines()
+        sums = {name: sum_ for sum_, name in (line.split("  ", 1) for line in lines)}
+        contents = {name: (folder / name).read_bytes() for name in sums}
+    except FileNotFoundError as error:
+        raise InputError(f"{error.filename} is missing. {way_on}") from error
+    except ValueError as error:
+        raise InputError(f"{folder / SUMS} cannot be read: {error}. {way_on}") from error
+    if PREDICTOR not in sums:
+        raise InputError(f"{folder / SUMS} does not name {PREDICTOR}. {way_on}")
+    for name, content in contents.items():
+        if hashlib.sha256(content).hexdigest() != sums[name]:
+            raise InputError(f"{folder / name} is not as it was written. {way_on}")
+    return {name: content.decode() for name, content in contents.items()}

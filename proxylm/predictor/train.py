@@ -1,0 +1,63 @@
+"""From inputs to a predictor, its quality and its predictions: the parts put together."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from proxylm.predictor import intervals
+from proxylm.predictor.inputs import Inputs
+from proxylm.predictor.quality import Quality, assess
+from proxylm.predictor.regressors import make
+from proxylm.predictor.store import Predictor, no_interval_reason, no_proxy_reason, signature
+
+
+class Fitted(NamedTuple):
+    """What `fit` gives."""
+
+    predictor: Predictor  # fitted on all observed settings
+    quality: Quality
+    out_of_fold: pd.DataFrame  # of each observed setting; columns as of `Predictor.predict`
+
+
+def fit(
+    inputs: Inputs,
+    regressor: str = "lightgbm",
+    protocols: Sequence[str] = ("random", "by_run", "by_run_pair", "lolo"),
+    level: float = intervals.LEVEL,
+    jobs: int = 1,
+) -> Fitted:
+    """Assess `regressor` on held-out folds and fit it on all observed settings.
+
+    `jobs` folds are fitted at a time. Raises InputError where the settings do not allow an honest
+    fit (see `Inputs.check_trainable`), UsageError for an unknown regressor, protocol or level.
+    """
+    described = signature(inputs, regressor)
+    quality, held_out = assess(inputs, regressor, protocols, level, jobs)
+    training = inputs.training()
+    known = held_out.dropna(subset=["value"])
+    errors = (known["observed"] - known["value"]).abs().set_axis(known["language"])
+    fitted = make(regressor, inputs.line_columns).fit(training.X, training.y)
+    predictor = Predictor(described, fitted, errors)
+    return Fitted(predictor, quality, _out_of_fold(inputs, held_out, level))
+
+
+def forecast(predictor: Predictor, inputs: Inputs, level: float = intervals.LEVEL) -> pd.DataFrame:
+    """Predictions, as of `Predictor.predict`, of the settings whose score is not observed."""
+    return predictor.predict(inputs.unobserved().X, level)
+
+
+def _out_of_fold(inputs: Inputs, held_out: pd.DataFrame, level: float) -> pd.DataFrame:
+    """The held-out values of all observed settings as predictions or abstentions."""
+    observed = inputs.observed()
+    table = held_out[["value", "lower", "upper"]].reindex(observed.X.index)
+    table["level"] = np.where(table["lower"].notna(), level, np.nan)
+    table["status"] = np.where(table["value"].notna(), "predicted", "abstained")
+    languages = held_out.dropna(subset=["value"])["language"].nunique()
+    reason = pd.Series([None] * len(table), table.index, dtype=object)
+    reason[table["lower"].isna()] = no_interval_reason(languages - 1, level)
+    reason[table["value"].isna()] = "its language cannot be held out: all training settings have it"
+    reason[~observed.has_proxy] = no_proxy_reason(inputs.proxy_columns)
+    table["reason"] = reason
+    return table

@@ -1,0 +1,72 @@
+"""The frozen encoder with its logistic head, and who pays for the encoding."""
+
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from proxylm.corpora import Labelled, read_corpus
+from proxylm.errors import InputError
+from proxylm.evaluation.contract import Job, ModelSpec
+from proxylm.evaluation.frozen_encoder import prepare
+
+TEXTS = ("turn the lamp on", "turn the lamp off", "enciende la luz", "wie spät ist es")
+
+
+def test_it_beats_the_majority_class_and_is_the_same_again(
+    encoder_job: Job, tmp_path: Path
+) -> None:
+    assert encoder_job.train is not None
+    split = read_corpus(Path(encoder_job.train.path)).split
+    model = prepare(encoder_job.model, "cpu")
+    trained = model.fit(split.train, split.dev, encoder_job.recipe, 1)
+    found = trained.classify(split.test.texts)
+    correct = sum(a == b for a, b in zip(found, split.test.labels, strict=True))
+    majority = Counter(split.test.labels).most_common(1)[0][1]
+    assert correct > majority + 0.4 * len(found)
+
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    trained.save(folder)
+    assert prepare(encoder_job.model, "cpu").load(folder).classify(split.test.texts) == found
+
+
+def test_a_vector_does_not_depend_on_its_neighbours(encoder_job: Job) -> None:
+    together = prepare(encoder_job.model, "cpu").encode(TEXTS)
+    alone = prepare(encoder_job.model, "cpu")
+    for text, vector in zip(TEXTS, together, strict=True):
+        assert np.allclose(alone.encode([text])[0], vector, atol=1e-5)
+
+
+def test_uses_share_the_encoding_time_and_together_pay_what_was_spent(encoder_job: Job) -> None:
+    model = prepare(encoder_job.model, "cpu")
+    for _ in range(4):
+        model.expect(TEXTS)
+    charged, spent = [], 0.0
+    for _ in range(4):
+        begun = time.perf_counter()
+        model.encode(TEXTS)
+        seconds = time.perf_counter() - begun
+        spent += seconds
+        charged.append(seconds + model.settle())
+    assert sum(charged) == pytest.approx(spent)
+    assert max(charged) < 0.6 * spent  # without sharing the first use would pay for all
+
+
+def test_two_labels_are_told_apart(encoder_job: Job) -> None:
+    train = Labelled(("lamp on", "light on", "lamp off", "light off"), ("on", "on", "off", "off"))
+    trained = prepare(encoder_job.model, "cpu").fit(train, train, encoder_job.recipe, 1)
+    assert trained.classify(train.texts) == list(train.labels)
+
+
+def test_what_cannot_work_is_refused(encoder_job: Job) -> None:
+    with pytest.raises(InputError, match=r"no frozen encoder bert; there is multilingual-e5-small"):
+        prepare(ModelSpec("bert", "1", "frozen-encoder", {}), "cpu")
+    one_label = Labelled(("a", "b"), ("x", "x"))
+    model = prepare(encoder_job.model, "cpu")
+    with pytest.raises(InputError, match="one label only"):
+        model.fit(one_label, one_label, encoder_job.recipe, 1)
+    with pytest.raises(InputError, match="lacks inverse_regularisation"):
+        model.fit(one_label, one_label, {"name": "r"}, 1)
