@@ -51,6 +51,7 @@ class CorpusEntry(_Entry):
 
     id: Name
     task: Task
+    seed: int = 0  # of generated text
     train_size: int = Field(gt=0)
     test_size: int = Field(gt=0)
     licence: str | None = None

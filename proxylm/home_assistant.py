@@ -7,7 +7,7 @@ user would type them into Home Assistant. It knows nothing of splits, files or m
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -221,9 +221,9 @@ class _Sampler:
         self._names = {"area": rooms, "floor": rooms, "name": devices}
         self._things = things
 
-    def utterances(self, intent: str, n: int) -> list[str]:
-        """`n` utterances, with repetition."""
-        return [self._utterance(intent) for _ in range(n)]
+    def utterances(self, intent: str, n: int) -> Iterator[str]:
+        """At most `n` utterances, with repetition, drawn as they are asked for."""
+        return (self._utterance(intent) for _ in range(n))
 
     def _utterance(self, intent: str) -> str:
         block = self._rng.choice(self.intents.intents[intent].data)

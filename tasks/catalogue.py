@@ -18,8 +18,6 @@ from tasks.settings import LOCK_RETRIES, busy
 from warehouse.home import Home
 from warehouse.loader import register
 
-SEED = 0
-
 
 @dataclass(frozen=True)
 class Fetched:
@@ -60,7 +58,7 @@ def _fetch_part(home: Home, corpus: CorpusEntry, part: PartEntry) -> tuple[Corpu
     wanted = {"train_size": str(corpus.train_size), "test_size": str(corpus.test_size)}
     n_lines = corpus.train_size + corpus.test_size
     if part.reader == "home-assistant-intents":
-        wanted |= home_assistant.provenance(part.language, n_lines, SEED)
+        wanted |= home_assistant.provenance(part.language, n_lines, corpus.seed)
     else:
         wanted |= {"sha256": _file_digest(home.path / str(part.path))}
     if path.exists():
@@ -68,7 +66,7 @@ def _fetch_part(home: Home, corpus: CorpusEntry, part: PartEntry) -> tuple[Corpu
         if present.provenance == wanted:
             return present.split, False
     if part.reader == "home-assistant-intents":
-        rows: Labelled = home_assistant.generate(part.language, n_lines, SEED)
+        rows: Labelled = home_assistant.generate(part.language, n_lines, corpus.seed)
     else:
         rows = read_labelled(home.path / str(part.path))
     # The test size decides which lines are tested on, so it is part of what the text is. The

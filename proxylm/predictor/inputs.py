@@ -221,11 +221,13 @@ def _features(
 
 
 def build_inputs(frames: Frames, target: Target, feature_set: str | None = None) -> Inputs:
-    """Inputs of `target` for every setting of its task, whatever the order of the frames' rows.
+    """Inputs of `target` for the settings of its task, whatever the order of the frames' rows.
 
     The model's own score in the predicted mode is no input in any metric, nor is a score that
     is itself estimated for another model. Columns are kept that are present in at least 20 % of
-    the training rows and in one row to predict. Raises InputError where a (setting, model, mode,
+    the training rows and in one row to predict. Left out are unobserved settings out of reach: of
+    a training corpus without observed scores, and without a score that is such an input (another
+    experiment of the same task). Raises InputError where a (setting, model, mode,
     metric) has two scores.
     """
     settings = frames.settings[frames.settings["task"] == target.task]
@@ -261,6 +263,10 @@ def build_inputs(frames: Frames, target: Target, feature_set: str | None = None)
     X = X.astype(float).sort_index(axis=1)
 
     kept = X[training].notna().mean() >= MINIMUM_PRESENT
-    if y.isna().any():
-        kept &= X[y.isna()].notna().any()
-    return Inputs(target, feature_set, X.loc[:, kept], y, half_width, settings)
+    corpora = settings["train_corpus"]
+    has_input = X[_named(X.loc[:, kept], "proxy:")].notna().any(axis=1)
+    in_reach = y.notna() | has_input | corpora.isin(corpora[training])
+    if (in_reach & y.isna()).any():
+        kept &= X[in_reach & y.isna()].notna().any()
+    inputs = Inputs(target, feature_set, X.loc[:, kept], y, half_width, settings)
+    return inputs.take(in_reach.to_numpy())

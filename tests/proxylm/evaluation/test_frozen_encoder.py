@@ -4,8 +4,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pytest
+import torch
 
 from proxylm.corpora import Labelled, read_corpus
 from proxylm.errors import InputError
@@ -37,7 +37,7 @@ def test_a_vector_does_not_depend_on_its_neighbours(encoder_job: Job) -> None:
     together = prepare(encoder_job.model, "cpu").encode(TEXTS)
     alone = prepare(encoder_job.model, "cpu")
     for text, vector in zip(TEXTS, together, strict=True):
-        assert np.allclose(alone.encode([text])[0], vector, atol=1e-5)
+        assert torch.allclose(alone.encode([text])[0], vector, atol=1e-5)
 
 
 def test_uses_share_the_encoding_time_and_together_pay_what_was_spent(encoder_job: Job) -> None:
@@ -53,6 +53,18 @@ def test_uses_share_the_encoding_time_and_together_pay_what_was_spent(encoder_jo
         charged.append(seconds + model.settle())
     assert sum(charged) == pytest.approx(spent)
     assert max(charged) < 0.6 * spent  # without sharing the first use would pay for all
+
+
+def test_the_head_agrees_with_scikit_learn(encoder_job: Job) -> None:
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    assert encoder_job.train is not None
+    split = read_corpus(Path(encoder_job.train.path)).split
+    model = prepare(encoder_job.model, "cpu")
+    reference = linear_model.LogisticRegression(C=100, max_iter=1000)
+    reference.fit(model.encode(split.train.texts).numpy(), split.train.labels)
+    theirs = reference.predict(model.encode(split.test.texts).numpy())
+    ours = model.fit(split.train, split.dev, encoder_job.recipe, 1).classify(split.test.texts)
+    assert sum(a == b for a, b in zip(ours, theirs, strict=True)) >= len(ours) - 1
 
 
 def test_two_labels_are_told_apart(encoder_job: Job) -> None:

@@ -148,3 +148,28 @@ def test_fewer_than_three_languages_are_refused(make_frames: MakeFrames) -> None
     two = frames.settings[frames.settings["target_lang"].isin(["l00_Latn", "l01_Latn"])]
     with pytest.raises(InputError, match="2 languages, 3 are needed"):
         build_inputs(replace(frames, settings=two), target).check_trainable()
+
+
+def test_another_experiment_of_the_task_is_out_of_reach_and_changes_nothing(
+    make_frames: MakeFrames,
+) -> None:
+    frames = make_frames()
+    (target,) = targets(frames)
+    before = build_inputs(frames, target)
+    keys = ["x1", "x2", "x3"]
+    settings = frames.settings.head(3).assign(
+        setting_key=keys, train_corpus="another", test_corpus="another"
+    )
+    scores = frames.setting_scores.head(3).assign(
+        setting_key=keys, model_id="another-proxy", mode="fine_tuned"
+    )
+    models = frames.models.head(1).assign(
+        model_id="another-proxy", proxy_modes=[["fine_tuned"]], estimated_modes=[[]]
+    )
+    wider = Frames(
+        pd.concat([frames.settings, settings]),
+        pd.concat([frames.setting_scores, scores]),
+        frames.features,
+        pd.concat([frames.models, models]),
+    )
+    pd.testing.assert_frame_equal(before.X, build_inputs(wider, target).X)

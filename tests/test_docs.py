@@ -1,0 +1,91 @@
+"""The documentation is held against the code."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+
+from cli.main import app
+from warehouse.database import reading
+from warehouse.home import Home
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+README = (CHECKOUT / "README.md").read_text()
+
+
+def commands() -> set[str]:
+    from typer.main import get_command
+
+    return set(get_command(app).commands)  # type: ignore[attr-defined]
+
+
+def test_the_generated_pages_are_up_to_date() -> None:
+    subprocess.run(
+        [sys.executable, "docs/generate.py", "--check"], check=True, cwd=CHECKOUT, timeout=120
+    )
+
+
+@pytest.mark.parametrize("command", sorted(commands()))
+def test_every_command_has_help(command: str) -> None:
+    from typer.main import get_command
+
+    found = get_command(app).commands[command]  # type: ignore[attr-defined]
+    assert found.help
+    for parameter in found.params:
+        assert parameter.name == "help" or parameter.help, f"{command} {parameter.name}"
+
+
+def test_the_readme_names_only_commands_and_options_that_exist() -> None:
+    from typer.main import get_command
+
+    found = get_command(app).commands  # type: ignore[attr-defined]
+    for line in re.findall(r"plm-admin ([a-z].*)", README):
+        words = line.replace("`", " ").split()
+        assert words[0] in found, line
+        options = {name for parameter in found[words[0]].params for name in parameter.opts}
+        for word in words[1:]:
+            if word.startswith("--"):
+                assert word.split("=")[0].rstrip(".,") in options, line
+
+
+def test_the_readme_names_only_make_targets_that_exist() -> None:
+    makefile = (CHECKOUT / "Makefile").read_text()
+    for target in re.findall(r"`?make ([a-z-]+)`?", README):
+        assert re.search(rf"^{target}:", makefile, re.M), target
+
+
+def test_every_sql_example_of_the_readme_runs(home: Home) -> None:
+    examples = re.findall(r"```sql\n(.*?)```", README, re.S)
+    assert len(examples) >= 3
+    with reading(home, untrusted=True) as connection:
+        for query in examples:
+            try:
+                connection.execute(query)
+            except duckdb.Error as error:
+                pytest.fail(f"{query}\n{error}")
+
+
+def test_the_import_directions_are_those_of_the_architecture_page() -> None:
+    page = (CHECKOUT / "docs" / "architecture.md").read_text()
+    for folder in ("proxylm", "warehouse", "tasks", "flows", "cli"):
+        assert f"`{folder}/`" in page
+
+
+def test_constraints_pin_what_the_project_needs() -> None:
+    pins = (CHECKOUT / "constraints.txt").read_text()
+    for name in ("prefect==3.8.8", "torch==2.13.0", "duckdb==1.5.", "lang2vec==1.1.2"):
+        assert f"\n{name}" in f"\n{pins}"
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    assert "make test" in (CHECKOUT / ".ci" / "run").read_text()
+    assert "make test" in README
+
+
+def test_the_workflow_files_are_yaml() -> None:
+    for name in ("prefect.yaml", ".pre-commit-config.yaml"):
+        assert yaml.safe_load((CHECKOUT / name).read_text())
