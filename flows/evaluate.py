@@ -46,11 +46,11 @@ def _fan_out(batches: list[Batch], home: str) -> dict[str, str]:
     failures = {}
     for done, future in enumerate(as_completed(list(futures)), start=1):
         batch = futures[future]
-        if future.state.is_completed():
-            logger.info(f"evaluate: {describe(batch)} done ({done} of {len(batches)})")
+        # One failed batch must not stop the others, nor what can be predicted without it.
+        outcome = future.result(raise_on_failure=False)
+        if isinstance(outcome, BaseException):
+            failures[describe(batch)] = str(outcome)
+            logger.error(f"evaluate: {describe(batch)} failed: {outcome}")
         else:
-            # One failed batch must not stop the others, nor what can be predicted without it.
-            reason = str(future.result(raise_on_failure=False))
-            failures[describe(batch)] = reason
-            logger.error(f"evaluate: {describe(batch)} failed: {reason}")
+            logger.info(f"evaluate: {describe(batch)} done ({done} of {len(batches)})")
     return failures

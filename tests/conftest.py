@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tiny import CATALOGUE
 from warehouse.home import Home
 from warehouse.loader import load_landing
 
@@ -29,6 +30,13 @@ def home(tmp_path: Path) -> Home:
     made = Home.create(tmp_path / "plm")
     load_landing(made)
     return made
+
+
+@pytest.fixture
+def tiny_home(home: Home) -> Home:
+    """A home whose catalogue wants 45 evaluations; the estimated model is not trained in Danish."""
+    (home.catalogue / "tiny.yaml").write_text(CATALOGUE)
+    return home
 
 
 @pytest.fixture(scope="session")

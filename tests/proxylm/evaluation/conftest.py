@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from proxylm.corpora import Labelled, split, write_corpus
 from proxylm.evaluation.contract import Job, ModelSpec, TextPart
@@ -29,6 +30,12 @@ def utterances(language: str) -> Labelled:
         for ending in _ENDINGS
     ]
     return Labelled(tuple(text for text, _ in rows), tuple(label for _, label in rows))
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """As the engine does: small models only wait for each other on more."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture
