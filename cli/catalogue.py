@@ -165,10 +165,10 @@ def add_model(
     home: HomeOption = None,
 ) -> None:
     """Register a model; the next refresh evaluates it."""
-    from proxylm.evaluation.contract import KINDS
     from pydantic import ValidationError
 
     from proxylm.catalogue import ModelEntry, add_model, did_you_mean
+    from proxylm.evaluation.contract import KINDS
     from warehouse.home import Home
 
     here = Home.find(home)

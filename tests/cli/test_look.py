@@ -37,9 +37,7 @@ def small(home: Home) -> Home:
         ["predict", "--task", "intent", "--source", "en", "--target", "sw"],
     ],
 )
-def test_json_parses_and_words_stay_off_stdout(
-    plm: Run, small: Home, arguments: list[str]
-) -> None:
+def test_json_parses_and_words_stay_off_stdout(plm: Run, small: Home, arguments: list[str]) -> None:
     result = plm(*arguments, "--json")
     assert result.code == 0, result.err
     assert result.json is not None

@@ -64,9 +64,7 @@ def test_a_bad_file_beside_a_good_one_leaves_nothing(
     assert list(home.incoming.iterdir()) == []
 
 
-def test_own_scores_stand_on_the_board(
-    plm: Run, home: Home, records: Path, tmp_path: Path
-) -> None:
+def test_own_scores_stand_on_the_board(plm: Run, home: Home, records: Path, tmp_path: Path) -> None:
     plm("import-records", records / "intent_experiments.csv")
     path = tmp_path / "scores.csv"
     path.write_text(SCORES)

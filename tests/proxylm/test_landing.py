@@ -66,6 +66,6 @@ def test_every_table_has_a_key_among_its_columns() -> None:
 
 def test_times_are_kept_to_the_microsecond() -> None:
     started = datetime(2026, 1, 2, 3, 4, 5, 678901)
-    values = {name: None for name in Run.__dataclass_fields__}
+    values = dict.fromkeys(Run.__dataclass_fields__)
     run = Run(**{**values, "languages": (), "started_at": started})
     assert record_table(Run, [run])["started_at"].to_pylist() == [started]

@@ -15,8 +15,8 @@ from proxylm.errors import InputError
 from proxylm.published import ImportedRows, download, read_records
 
 HEADERS = {
-    "intent": "source_lang target_lang aya_accuracy llama3_accuracy smollm_135m_accuracy".split(),
-    "slot": "source_lang target_lang aya_f1 llama3_f1".split(),
+    "intent": ["source_lang", "target_lang", "aya_accuracy", "llama3_accuracy", "smollm_135m_accuracy"],
+    "slot": ["source_lang", "target_lang", "aya_f1", "llama3_f1"],
 }
 FEATURES = [*published._LANGUAGE_FEATURES, *published._TEXT_FEATURES]
 MT_KEYS = ["source_lang", "target_lang", "train_dataset", "dataset_size", "test_dataset"]
@@ -48,13 +48,13 @@ def read(tmp_path: Path) -> Read:
 
 
 def mt_row(**changes: str) -> Row:
-    row = {name: "0.5" for name in MT_SCORES + MT_FEATURES}
+    row = dict.fromkeys(MT_SCORES + MT_FEATURES, "0.5")
     row |= dict(zip(MT_KEYS, ["swh", "eng", "bible", "1000", "flores"], strict=True))
     return {**row, "test_size": "100.0", **changes}
 
 
 def label_row(task: str, direction: str, **changes: str) -> Row:
-    row = {name: "50" for name in [*HEADERS[task], *FEATURES, direction]}
+    row = dict.fromkeys([*HEADERS[task], *FEATURES, direction], "50")
     return {**row, "source_lang": "sw", "target_lang": "zh-TW", **changes}
 
 
@@ -159,7 +159,7 @@ def test_a_zero_shot_score_that_contradicts_itself_is_rejected_with_both_values(
         ({"m2m100_ft_spBLEU_se": "-1"}, "below 0"),
         ({"train_dataset": " "}, "train_dataset is empty"),
         ({"test_size": ""}, "test_size is ''"),
-        ({name: "" for name in MT_SCORES}, "no score"),
+        (dict.fromkeys(MT_SCORES, ""), "no score"),
     ],
 )
 def test_a_bad_row_is_rejected_with_its_line_and_the_others_are_kept(
@@ -285,9 +285,7 @@ def test_download_refuses_another_content_and_keeps_none_of_it(
     assert not (tmp_path / "fetched" / "mt560_experiments.csv").exists()
 
 
-def test_download_says_what_could_not_be_fetched(
-    release: tuple[str, Path], tmp_path: Path
-) -> None:
+def test_download_says_what_could_not_be_fetched(release: tuple[str, Path], tmp_path: Path) -> None:
     (release[1] / "nusa_experiments.csv").unlink()
     with pytest.raises(InputError, match=r"nusa_experiments.csv cannot be fetched .*404"):
         download(tmp_path / "fetched", release[0])

@@ -22,9 +22,7 @@ from warehouse.home import Home
 def counts(home: Home) -> dict[str, int]:
     with reading(home) as connection:
         tables = ("runs", "evaluations", "scores", "features", "predictors", "predictions")
-        return {
-            t: connection.execute(f"SELECT count(*) FROM {t}").fetchall()[0][0] for t in tables
-        }
+        return {t: connection.execute(f"SELECT count(*) FROM {t}").fetchall()[0][0] for t in tables}
 
 
 def run_all(home: Home) -> None:

@@ -58,7 +58,7 @@ def evaluated(
         for target in targets
     ]
     evaluations = [replace(imported_evaluation(run, s, "f", 100), origin=origin) for s in settings]
-    proxy, estimated = ((("fine_tuned",), ()) if role == "proxy" else ((), ("fine_tuned",)))
+    proxy, estimated = (("fine_tuned",), ()) if role == "proxy" else ((), ("fine_tuned",))
     return Bundle(
         languages=[Language(x, x, x[-4:], False, x, "test") for x in {source, *targets}],
         models=[Model(model_id, "1", "kind", None, proxy, estimated, "test")],

@@ -125,5 +125,3 @@ def test_the_published_records_load_whole_and_break_no_rule(published_home: Home
 def test_empty_bundles_load(home: Home) -> None:
     write_landing(Bundle(), home.incoming)
     assert not load_landing(home).changed
-
-
