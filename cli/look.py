@@ -217,8 +217,9 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
             "SELECT model_id, mode, task, evaluations, total_seconds FROM cost_ledger "
             "WHERE origin = 'measured' ORDER BY total_seconds DESC"
         ).fetchall()
-    names = ("model", "languages", "reason", "log")
-    facts["failed_trainings"] = [dict(zip(names, row, strict=True)) for row in failed]
+    facts["failed_trainings"] = [
+        dict(zip(("model", "languages", "reason", "log"), row, strict=True)) for row in failed
+    ]
     facts["waiting_to_load"] = len(list(here.incoming.glob("*.parquet")))
     facts["rejected_files"] = {
         path.name: path.read_text().strip() for path in sorted(here.rejected.glob("*.reason.txt"))

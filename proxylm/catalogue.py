@@ -93,14 +93,6 @@ class Catalogue(_Entry):
     corpora: tuple[CorpusEntry, ...] = ()
     models: tuple[ModelEntry, ...] = ()
 
-    def corpus(self, corpus_id: str) -> CorpusEntry:
-        """The corpus of that name; UsageError with the nearest names otherwise."""
-        return _named(self.corpora, corpus_id, "corpus", "plm-admin list corpora")
-
-    def model(self, model_id: str) -> ModelEntry:
-        """The model of that name; UsageError with the nearest names otherwise."""
-        return _named(self.models, model_id, "model", "plm-admin list models")
-
 
 def read_catalogue(folder: Path) -> Catalogue:
     """All `*.yaml` of `folder` as one catalogue. `local.yaml` comes last and may add parts to a
@@ -170,15 +162,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean a, b?`, or nothing where nothing is near."""
     near = difflib.get_close_matches(word, list(known), n=3)
     return f"; did you mean {', '.join(near)}?" if near else ""
-
-
-def _named(entries: Iterable[Any], name: str, what: str, listing: str) -> Any:
-    known = {entry.id: entry for entry in entries}
-    if name not in known:
-        raise UsageError(
-            f"unknown {what} {name!r}{did_you_mean(name, known)} `{listing}` shows them"
-        )
-    return known[name]
 
 
 def refuse_double(path: Path, corpus: CorpusEntry) -> None:

@@ -45,11 +45,11 @@ def task_runner() -> "TaskRunner[Any]":
     if name.startswith("dask://"):
         from prefect_dask import DaskTaskRunner
 
-        runner: TaskRunner[Any] = DaskTaskRunner(address=name.replace("dask://", "tcp://", 1))
-        return runner
+        dask: TaskRunner[Any] = DaskTaskRunner(address=name.replace("dask://", "tcp://", 1))
+        return dask
     if name.startswith("ray://"):
         from prefect_ray import RayTaskRunner
 
-        runner = RayTaskRunner(address=name)
-        return runner
+        ray: TaskRunner[Any] = RayTaskRunner(address=name)
+        return ray
     raise UsageError(f"PLM_RUNNER is {name!r}; use threads, dask://host:port or ray://host:port")

@@ -15,7 +15,7 @@ from proxylm.errors import InputError
 from proxylm.published import ImportedRows, download, read_records
 
 HEADERS = {
-    "intent": ["source_lang", "target_lang", "aya_accuracy", "llama3_accuracy", "smollm_135m_accuracy"],
+    "intent": ["source_lang", "target_lang", "aya_accuracy", "smollm_135m_accuracy"],
     "slot": ["source_lang", "target_lang", "aya_f1", "llama3_f1"],
 }
 FEATURES = [*published._LANGUAGE_FEATURES, *published._TEXT_FEATURES]

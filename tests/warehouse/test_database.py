@@ -98,9 +98,9 @@ def test_a_migration_that_fails_leaves_the_old_schema(
 
 def test_a_failed_transaction_leaves_nothing(home: Home) -> None:
     with writing(home, "test") as connection:
+        insert = "INSERT INTO languages VALUES ('a', 'b', 'c', false, 'd', 'e')"
         with pytest.raises(duckdb.Error), transaction(connection):
-            connection.execute("INSERT INTO languages VALUES ('a','b','c',false,'d','e')")
-            connection.execute("SELECT nonsense")
+            connection.execute(f"{insert}; SELECT nonsense")
         assert connection.execute("SELECT count(*) FROM languages").fetchone() == (0,)
 
 
