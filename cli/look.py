@@ -182,7 +182,7 @@ def sql(
         output.writerow(columns)
         output.writerows(rows)
         return
-    print_rows(columns, rows, as_json)
+    print_rows(columns, rows, as_json, exact=True)
 
 
 def status(home: HomeOption = None, as_json: JsonOption = False) -> None:

@@ -32,9 +32,12 @@ def print_json(value: Any) -> None:
 
 
 def print_table(
-    columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    title: str | None = None,
+    exact: bool = False,
 ) -> None:
-    """Rows as a table on stdout: numbers to the right, NULL as a dash."""
+    """Rows as a table on stdout: numbers to the right, rounded unless `exact`; NULL as a dash."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -49,19 +52,20 @@ def print_table(
         numeric = bool(values) and all(isinstance(v, int | float) for v in values)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell(value)) for value in row))
+        shown = (cell(v) if v is None or not exact else str(v) for v in row)
+        table.add_row(*map(Text, shown))
     # A file or a pipe has no width of its own: let no column be cut there.
     Console(width=None if sys.stdout.isatty() else max(120, 24 * len(columns))).print(table)
 
 
 def print_rows(
-    columns: Sequence[str], rows: Sequence[Sequence[Any]], as_json: bool, title: str | None = None
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], as_json: bool, exact: bool = False
 ) -> None:
-    """Rows as JSON objects or as a table."""
+    """Rows as JSON objects or as a table; see `print_table`."""
     if as_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
     else:
-        print_table(columns, rows, title)
+        print_table(columns, rows, exact=exact)
 
 
 def print_facts(facts: Mapping[str, Any], as_json: bool) -> None:
