@@ -18,8 +18,8 @@ $(SET_UP): pyproject.toml constraints.txt
 demo: $(SET_UP) ## Run the whole loop on real text in ./plm and print the board.
 	$(BIN)/plm-admin demo --home $(HOME_FOLDER)
 
-test: $(SET_UP) ## Run the default tests.
-	$(BIN)/python -m pytest
+test: $(SET_UP) ## Run the default tests, on two processes.
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: $(SET_UP) ## Run the tests that take minutes.
 	$(BIN)/python -m pytest -m slow

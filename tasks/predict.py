@@ -20,6 +20,9 @@ from warehouse.frames import read_frames
 from warehouse.home import Home
 from warehouse.snapshot import publish_snapshot
 
+DECIMALS = 6
+"""Of a stored prediction, in the metric's units."""
+
 _SAID = ["value", "lower", "upper", "level", "status", "reason"]
 
 
@@ -80,8 +83,9 @@ def prediction_rows(
     """`made` (indexed by setting_key, with value to reason) as rows of `predictions`.
 
     The key holds what was said: the same prediction again is the same row, another one is new.
+    Numbers are rounded, since the last bits depend on how many rows are predicted together.
     """
-    said = made[_SAID].astype(object).where(made[_SAID].notna(), None)
+    said = made[_SAID].round(DECIMALS).astype(object).where(made[_SAID].notna(), None)
     rows = said.assign(
         predictor_id=predictor_id,
         setting_key=made.index,
