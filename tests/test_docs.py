@@ -44,7 +44,7 @@ def test_the_readme_names_only_commands_and_options_that_exist() -> None:
 
     found = get_command(app).commands  # type: ignore[attr-defined]
     for line in re.findall(r"plm-admin ([a-z].*)", README):
-        words = line.replace("`", " ").split()
+        words = re.sub(r"[`,]", " ", line).split()
         assert words[0] in found, line
         options = {name for parameter in found[words[0]].params for name in parameter.opts}
         for word in words[1:]:
