@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.checks import check_task
 from cli.options import HomeOption, JsonOption, print_rows
 from proxylm.errors import UsageError
 
@@ -50,7 +51,6 @@ def add_language(
     home: HomeOption = None,
 ) -> None:
     """Register a language and its text; the next refresh evaluates and predicts it."""
-    from cli.work import _check_task
     from proxylm.catalogue import PartEntry, add_part, read_catalogue, refuse_double
     from proxylm.corpora import read_labelled
     from proxylm.landing import write_atomically
@@ -58,7 +58,7 @@ def add_language(
     from warehouse.home import Home
 
     here = Home.find(home)
-    _check_task(task)
+    check_task(task)
     found = resolve(language)
     other = resolve(with_language) if with_language else None
     if (other is not None) != (task == "mt"):

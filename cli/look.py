@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.checks import check_model, check_task
 from cli.options import (
     HomeOption,
     JsonOption,
@@ -45,13 +46,12 @@ def leaderboard(
     as_json: JsonOption = False,
 ) -> None:
     """Show predicted beside observed scores, and how good the predictions are."""
-    from cli.work import _check_model, _check_task
     from proxylm.languages import resolve
     from warehouse.home import Home
 
     here = Home.find(home)
-    _check_task(task)
-    _check_model(here, model)
+    check_task(task)
+    check_model(here, model)
     filters = {
         "task": task,
         "metric": metric,

@@ -10,7 +10,7 @@ from cli.options import HomeOption, JsonOption, print_json, say
 from proxylm.errors import UsageError
 
 if TYPE_CHECKING:
-    from proxylm.published import ImportedRows
+    from proxylm.imports import ImportedRows
     from warehouse.home import Home
 
 SHOWN = 20

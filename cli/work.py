@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.checks import check_model, check_task
 from cli.options import HomeOption, JsonOption, TaskOption, print_facts, print_json, print_rows, say
 from proxylm.errors import ProxyLMError, UsageError
 
@@ -137,8 +138,8 @@ def retrain(
     from warehouse.home import Home
 
     here = Home.find(home)
-    _check_task(task)
-    _check_model(here, model)
+    check_task(task)
+    check_model(here, model)
     features(str(here.path))
     done = fit_all(str(here.path), task, model, force)
     forecasts = forecast(str(here.path))
@@ -172,8 +173,8 @@ def predict(
     from warehouse.home import Home
 
     here = Home.find(home)
-    _check_task(task)
-    _check_model(here, model)
+    check_task(task)
+    check_model(here, model)
     pair = [resolve(source).code, resolve(target).code]
     columns = (
         "model_id", "metric", "train_corpus", "train_size", "test_corpus", "predicted", "lower",
@@ -249,24 +250,3 @@ def _fail_on(done: dict[str, Any]) -> None:
     """Leave with 1 when a part of the refresh failed; the flow's log has said which and why."""
     if done["failed_batches"] or done["rejected_files"]:
         raise typer.Exit(1)
-
-
-def _check_task(task: str | None) -> None:
-    from proxylm.records import TASKS
-
-    if task is not None and task not in TASKS:
-        raise UsageError(f"unknown task {task!r}; use one of {', '.join(TASKS)}")
-
-
-def _check_model(home: "Home", model: str | None) -> None:
-    from proxylm.catalogue import did_you_mean
-    from warehouse.frames import read_models
-
-    if model is None:
-        return
-    known = sorted({m.model_id for m in read_models(home)})
-    if model not in known:
-        raise UsageError(
-            f"unknown model {model!r}{did_you_mean(model, known)} "
-            "`plm-admin list models` shows them"
-        )

@@ -30,8 +30,7 @@ from typing import Any
 from proxylm import identity
 from proxylm.catalogue import did_you_mean
 from proxylm.errors import InputError, UsageError
-from proxylm.languages import resolve
-from proxylm.published import (
+from proxylm.imports import (
     ImportedRow,
     ImportedRows,
     Rejection,
@@ -40,6 +39,7 @@ from proxylm.published import (
     number,
     read_csv,
 )
+from proxylm.languages import resolve
 from proxylm.records import MODES, TASK_METRICS, TASKS, Corpus, Language, Model, Score, Setting
 
 REQUIRED = ("task", "model", "mode", "source_lang", "target_lang", "test_corpus", "metric", "value")
@@ -169,20 +169,7 @@ def _row(path: Path, line: int, cells: dict[str, str], known: dict[str, Model]) 
     both = (source, target)
     trained_on = (both if task == "mt" else both[:1]) if trained else ()
     revision = text["revision"] or "user"
-    key = identity.training_key(
-        model_id=model_id,
-        revision=revision,
-        mode=mode,
-        recipe="user",
-        seed="user",
-        train_corpus=train,
-        train_fingerprint=_fingerprint(train) if train else None,
-        train_size=size if trained else None,
-        languages=trained_on,
-        prompt=None if trained else "user",
-    )
     run = imported_run(
-        training_key=key,
         model_id=model_id,
         revision=revision,
         mode=mode,

@@ -12,7 +12,8 @@ import pytest
 
 from proxylm import published
 from proxylm.errors import InputError
-from proxylm.published import ImportedRows, download, read_records
+from proxylm.imports import ImportedRows
+from proxylm.published import download, read_records
 
 HEADERS = {
     "intent": ["source_lang", "target_lang", "aya_accuracy", "smollm_135m_accuracy"],

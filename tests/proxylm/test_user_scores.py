@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from proxylm.errors import InputError
-from proxylm.published import ImportedRows
+from proxylm.imports import ImportedRows
 from proxylm.records import Model
 from proxylm.user_scores import read_scores
 

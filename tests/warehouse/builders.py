@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from proxylm import identity
-from proxylm.published import imported_evaluation, imported_run
+from proxylm.imports import imported_evaluation, imported_run
 from proxylm.records import Bundle, Evaluation, Language, Model, Score, Setting
 
 LANGUAGES = ("eng_Latn", "fra_Latn", "swh_Latn")
@@ -19,19 +19,7 @@ def evaluated(
     corpus: str = "c",
 ) -> Bundle:
     """A run of `model_id` trained in `source`, with one score a target."""
-    key = identity.training_key(
-        model_id=model_id,
-        revision="1",
-        mode="fine_tuned",
-        recipe=origin,
-        seed="0",
-        train_corpus=corpus,
-        train_fingerprint="f",
-        train_size=10,
-        languages=(source,),
-    )
     run = imported_run(
-        training_key=key,
         model_id=model_id,
         revision="1",
         mode="fine_tuned",
