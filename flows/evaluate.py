@@ -8,6 +8,7 @@ from prefect.deployments import run_deployment
 from prefect.futures import as_completed
 from prefect.logging import get_run_logger
 
+from proxylm.errors import ProxyLMError
 from proxylm.evaluation.contract import Batch
 from tasks.evaluate import describe, evaluate_task
 from tasks.plan import plan_task
@@ -15,18 +16,26 @@ from tasks.settings import home_path, task_runner
 
 
 @flow(name="evaluate", task_runner=task_runner())
-def evaluate(home: str | None = None, batches: list[str] | None = None) -> dict[str, str]:
-    """Run `batches` (JSON), or all that the plan finds missing; returns failed ones with reasons.
+def evaluate(home: str | None = None, batches: list[str] | None = None) -> int:
+    """Run `batches` (JSON), or all that the plan finds missing; returns how many.
 
     Writes landing files only; loading them is left to `refresh` on the warehouse's machine.
+    Raises ProxyLMError at the end, with the reasons, when some failed.
     """
     path = home_path(home)
     found = plan_task(path).batches if batches is None else [Batch.from_json(b) for b in batches]
-    return _fan_out(found, path)
+    failures = _fan_out(found, path)
+    if failures:
+        reasons = "; ".join(f"{batch}: {reason}" for batch, reason in failures.items())
+        raise ProxyLMError(f"{len(failures)} of {len(found)} batches failed: {reasons}")
+    return len(found)
 
 
 def run_batches(batches: list[Batch], home: str) -> dict[str, str]:
-    """Run batches through this flow's task runner, or with PLM_EVALUATE=pool on the `gpu` pool."""
+    """Run batches through this flow's task runner, or with PLM_EVALUATE=pool on the `gpu` pool.
+
+    Returns the failed ones with their reasons.
+    """
     if not batches:
         return {}
     if os.environ.get("PLM_EVALUATE") != "pool":

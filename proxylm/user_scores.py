@@ -1,25 +1,7 @@
 """A user's own observed scores: CSV or JSON lines into records.
 
-Columns (a JSON line has the same names as keys):
-
-| name | needed | meaning |
-| --- | --- | --- |
-| task | yes | mt, intent or slot |
-| model | yes | id of a model that is known |
-| mode | yes | zero_shot, fine_tuned or from_scratch |
-| source_lang | yes | source language; intent and slot: the language trained on |
-| target_lang | yes | target language; intent and slot: the language tested on |
-| train_corpus | unless zero_shot | training corpus |
-| train_size | no | training lines |
-| test_corpus | yes | test corpus |
-| metric | yes | spBLEU BLEU chrF2 chrF2++ TER comet accuracy f1, as fits the task |
-| value | yes | 0-100, comet 0-1 |
-| half_width | no | 95 % confidence half-width, in the metric's units |
-| n_segments | no | test lines |
-| revision | no | revision of the model; default `user` |
-| signature | no | what could change the number, for example sacreBLEU's signature |
-
-Languages may be spelt in any way that `languages.resolve` knows.
+The columns, which are also the keys of a JSON line, are described in docs/import-scores.md. What is
+known of one file's format is known here; what imports share is in `imports.py`.
 """
 
 import json

@@ -41,10 +41,19 @@ def test_the_evaluate_flow_writes_landing_files_only(tiny_home: Home) -> None:
     path = str(tiny_home.path)
     fetch_catalogue(path)
     batch = plan(path).batches[0]
-    assert evaluate(home=path, batches=[batch.to_json()]) == {}
+    assert evaluate(home=path, batches=[batch.to_json()]) == 1
     assert len(list(tiny_home.incoming.glob("*.parquet"))) == len(batch.jobs)
     with reading(tiny_home) as connection:
         assert connection.execute("SELECT count(*) FROM evaluations").fetchone() == (0,)
+
+
+def test_the_evaluate_flow_fails_with_the_reasons_when_a_batch_fails(tiny_home: Home) -> None:
+    add_model_that_fails(tiny_home)
+    path = str(tiny_home.path)
+    fetch_catalogue(path)
+    (bad,) = (b for b in plan(path).batches if b.jobs[0].model.model_id == "broken")
+    with pytest.raises(ProxyLMError, match="1 of 1 batches failed: broken: 5 trainings"):
+        evaluate(home=path, batches=[bad.to_json()])
 
 
 def test_maintain_backs_up_and_fails_where_data_are_broken(home: Home) -> None:

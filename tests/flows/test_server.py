@@ -68,6 +68,7 @@ def served(tiny_home: Home, tmp_path: Path) -> Iterator[Served]:
         **os.environ,
         "PLM_HOME": str(tiny_home.path),
         "PLM_PORT": str(port),
+        "PLM_EVALUATE": "pool",  # refresh hands its batches to the gpu pool's worker
         "PREFECT_HOME": str(tmp_path / "prefect"),
         "PREFECT_LOGGING_LEVEL": "WARNING",
         "NO_COLOR": "1",
@@ -112,6 +113,8 @@ def test_a_deployment_runs_by_command_and_by_schedule(served: Served, tiny_home:
     runs = served.post("/flow_runs/filter", {"flows": {"name": {"any_": ["refresh"]}}})
     finished = [run for run in runs if run["state_type"] == "COMPLETED"]
     assert len(finished) == 1
+    fanned_out = served.post("/flow_runs/filter", {"flows": {"name": {"any_": ["evaluate"]}}})
+    assert [run["state_type"] for run in fanned_out] == ["COMPLETED"]
     assert board(tiny_home) == [("observed", 20), ("predicted", 5)]
     assert (tiny_home.site / "index.html").is_file()
     artifacts = served.post("/artifacts/filter", {"artifacts": {"key": {"any_": ["leaderboard"]}}})
