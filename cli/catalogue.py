@@ -50,7 +50,10 @@ def add_language(
     licence: Annotated[str | None, typer.Option(help="Licence of the text.")] = None,
     home: HomeOption = None,
 ) -> None:
-    """Register a language and its text; the next refresh evaluates and predicts it."""
+    """Register a language and its text.
+
+    The next refresh evaluates and predicts it.
+    """
     from proxylm.catalogue import PartEntry, add_part, read_catalogue, refuse_double
     from proxylm.corpora import read_labelled
     from proxylm.landing import write_atomically
@@ -214,7 +217,7 @@ def list_known(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the languages, models, corpora or settings of the warehouse."""
+    """List languages, models, corpora or settings."""
     from warehouse.database import reading
     from warehouse.home import Home
 

@@ -45,7 +45,10 @@ def leaderboard(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show predicted beside observed scores, and how good the predictions are."""
+    """Show predicted beside observed scores.
+
+    And how good the predictions are, beside naive ones on the same held-out rows.
+    """
     from proxylm.languages import resolve
     from warehouse.home import Home
 
@@ -240,7 +243,10 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Check this installation and the home; each finding comes with its remedy."""
+    """Check this installation and the home.
+
+    Each finding comes with its remedy; the exit code is 1 when something is wrong.
+    """
     from cli.doctor import check
 
     findings = check(home)

@@ -18,6 +18,7 @@ app = typer.Typer(
     help="Predict how well language models score on languages they were not run on.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: importing rich would double the time to show it
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (work, records, catalogue, look):

@@ -35,7 +35,10 @@ def import_records(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Import the experiment records published with ProxyLM (mt560, nusa, intent, slot)."""
+    """Import the records published with ProxyLM.
+
+    The files mt560, nusa, intent and slot; see docs/import-scores.md.
+    """
     from proxylm.published import DOWNLOAD_URL, read_records
     from proxylm.published import download as fetch
     from warehouse.home import Home

@@ -35,7 +35,7 @@ def demo(
     home: HomeOption = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows of the board to print.")] = 20,
 ) -> None:
-    """Run the whole loop on real text: train and test models, predict, publish the board."""
+    """Run the whole loop on real text and print the board."""
     from cli.look import print_board
     from proxylm.catalogue import demo_catalogue
     from proxylm.landing import write_atomically
@@ -57,7 +57,10 @@ def refresh(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the flow `refresh` here: evaluate what is missing, retrain, predict, publish."""
+    """Evaluate what is missing, retrain, predict and publish.
+
+    Runs the flow `refresh` here, against PREFECT_API_URL or a temporary server.
+    """
     from warehouse.home import Home
 
     done = _run_refresh(Home.find(home))
@@ -69,7 +72,7 @@ def refresh(
 
 
 def plan(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Show which evaluations are missing, without running them."""
+    """Show which evaluations are missing."""
     from tasks.catalogue import fetch_catalogue
     from tasks.evaluate import describe
     from tasks.load import load
@@ -98,7 +101,7 @@ def plan(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 def evaluate(home: HomeOption = None) -> None:
-    """Make the missing evaluations, one batch after the other, and load them."""
+    """Make the missing evaluations and load them."""
     from tasks.catalogue import fetch_catalogue
     from tasks.evaluate import describe
     from tasks.evaluate import evaluate as run_batch
@@ -131,7 +134,7 @@ def retrain(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Refit the predictors whose data changed, judge them, and predict."""
+    """Refit the predictors whose data changed, and predict."""
     from tasks.features import features
     from tasks.predict import predict as forecast
     from tasks.retrain import retrain as fit_all
@@ -167,7 +170,7 @@ def predict(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what the estimated models will score in a setting, with the interval."""
+    """Show the predictions for a pair of languages."""
     from proxylm.languages import resolve
     from warehouse.database import reading
     from warehouse.home import Home
@@ -201,7 +204,10 @@ def publish(
     home: HomeOption = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
-    """Write the board: site/index.html and the same rows as JSON, CSV and Parquet."""
+    """Write the board.
+
+    As site/index.html, and the same rows as JSON, CSV and Parquet beside it.
+    """
     from tasks.publish import publish as write
     from warehouse.home import Home
 
@@ -212,7 +218,10 @@ def publish(
 
 
 def migrate(home: HomeOption = None) -> None:
-    """Bring an older warehouse to this version, with a backup before."""
+    """Bring an older warehouse to this version.
+
+    A backup is made before, in backups/.
+    """
     from warehouse.database import schema_version, writing
     from warehouse.home import Home
     from warehouse.snapshot import publish_snapshot

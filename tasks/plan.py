@@ -45,8 +45,9 @@ def plan(home: str) -> Plan:
         models = [model for model in catalogue.models if corpus.task in model.tasks]
         if not models:
             result.waiting[corpus.id] = f"no model in the catalogue evaluates {corpus.task}"
+        parts = _parts(here, corpus)
         for model in models:
-            for job in _jobs(here, corpus, model):
+            for job in _jobs(parts, corpus, model):
                 missing = tuple(t for t in job.tests if job.evaluation_key(t) not in present)
                 result.wanted += len(job.tests)
                 result.present += len(job.tests) - len(missing)
@@ -61,9 +62,9 @@ def plan(home: str) -> Plan:
     return result
 
 
-def _jobs(home: Home, corpus: CorpusEntry, model: ModelEntry) -> list[Job]:
-    spec = ModelSpec(model.id, model.revision, model.kind, model.config)
-    parts: list[tuple[TextPart, int]] = []
+def _parts(home: Home, corpus: CorpusEntry) -> list[tuple[TextPart, int]]:
+    """The fetched texts of a corpus, each with its number of training lines."""
+    parts = []
     for entry in corpus.parts:
         path = part_path(home, corpus.id, entry)
         split = read_corpus(path).split
@@ -75,6 +76,11 @@ def _jobs(home: Home, corpus: CorpusEntry, model: ModelEntry) -> list[Job]:
             path=str(path.relative_to(home.path)),
         )
         parts.append((part, len(split.train.texts)))
+    return parts
+
+
+def _jobs(parts: list[tuple[TextPart, int]], corpus: CorpusEntry, model: ModelEntry) -> list[Job]:
+    spec = ModelSpec(model.id, model.revision, model.kind, model.config)
     tests = tuple(part for part, _ in parts)
     return [
         Job(spec, model.mode, model.recipe, SEED, part, n_train, tests, corpus.task)

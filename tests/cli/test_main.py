@@ -11,7 +11,17 @@ from tests.cli.conftest import Run
 from warehouse.home import Home
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-HEAVY = {"torch", "transformers", "duckdb", "prefect", "pandas", "pyarrow", "numpy", "sklearn"}
+HEAVY = {
+    "rich",
+    "torch",
+    "transformers",
+    "duckdb",
+    "prefect",
+    "pandas",
+    "pyarrow",
+    "numpy",
+    "sklearn",
+}
 
 
 def test_help_imports_nothing_heavy() -> None:
