@@ -64,7 +64,12 @@ def refresh(
     from warehouse.home import Home
 
     done = _run_refresh(Home.find(home))
-    said_before = ("failed_batches", "not_fitted", "rejected_files")  # by the flow's log
+    said_before = (
+        "failed_batches",
+        "not_fitted",
+        "rejected_files",
+        "unusable_predictors",
+    )  # by the flow's log
     print_facts(
         done if as_json else {k: v for k, v in done.items() if k not in said_before}, as_json
     )
@@ -151,6 +156,8 @@ def retrain(
         return
     for line in done.lines():
         typer.echo(line)
+    for reason in forecasts.unusable.values():
+        say(f"error: {reason}")
     if not done.lines():
         typer.echo(
             "nothing to fit: no estimated model has enough observed scores. Evaluate one, or use "
@@ -160,6 +167,8 @@ def retrain(
         f"predictions: {done.predictions} out of fold, {forecasts.predicted} forecasts, "
         f"{forecasts.abstained} abstentions; {done.predictions + forecasts.new} new"
     )
+    if forecasts.unusable:
+        raise typer.Exit(1)
 
 
 def predict(
@@ -257,5 +266,5 @@ def _run_refresh(home: "Home") -> dict[str, Any]:
 
 def _fail_on(done: dict[str, Any]) -> None:
     """Leave with 1 when a part of the refresh failed; the flow's log has said which and why."""
-    if done["failed_batches"] or done["rejected_files"]:
+    if done["failed_batches"] or done["rejected_files"] or done["unusable_predictors"]:
         raise typer.Exit(1)

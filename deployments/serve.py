@@ -34,7 +34,7 @@ def main() -> int:
         "DO_NOT_TRACK": "1",
         **os.environ,
         "PREFECT_API_URL": url,
-        "PLM_CHECKOUT": str(CHECKOUT),
+        "PWD": str(CHECKOUT),  # what prefect.yaml takes the flows' folder from
         # Found by the flow runs that the workers start.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }

@@ -38,6 +38,8 @@ def refresh(home: str | None = None) -> dict[str, Any]:
     for line in retrained.lines():
         logger.info(f"retrain: {line}")
     forecasts = predict_task(path)
+    for predictor, reason in forecasts.unusable.items():
+        logger.error(f"predict: {predictor}: {reason}")
     published = publish_task(path)
     logger.info(f"publish: {published.rows} rows, {published.page}")
     return {
@@ -50,6 +52,7 @@ def refresh(home: str | None = None) -> dict[str, Any]:
         "rejected_files": loaded.files_rejected,
         "retrained": len(retrained.made),
         "not_fitted": retrained.refused,
+        "unusable_predictors": forecasts.unusable,
         "new_predictions": retrained.predictions + forecasts.new,
         "page": published.page,
     }

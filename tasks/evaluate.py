@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from prefect import task
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 
+from proxylm import __version__
 from proxylm.errors import ProxyLMError
 from proxylm.evaluation.contract import Batch
 from proxylm.identity import digest
@@ -57,7 +59,11 @@ def evaluate(batch: str, home: str) -> None:
             stdout=output,
             stderr=subprocess.STDOUT,
             # Libraries that count the CPUs themselves must not take those of other batches.
-            env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+            env={
+                "PLM_CODE_REVISION": code_revision(),
+                **os.environ,
+                "OMP_NUM_THREADS": str(threads),
+            },
             start_new_session=True,
         )
         try:
@@ -74,6 +80,17 @@ def evaluate(batch: str, home: str) -> None:
         raise ProxyLMError(f"batch {name}: {_tail(log)} (see {log}, and `plm-admin status`)")
     if status:
         raise EvaluationCrashed(f"batch {name} ended with {status}: {_tail(log)} (see {log})")
+
+
+@cache
+def code_revision() -> str:
+    """The commit of this checkout, with `+` where it was changed since; else the version."""
+    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty=+"]
+    try:
+        done = subprocess.run(git, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return __version__
+    return done.stdout.strip()
 
 
 def _not_landed(batch: Batch, home: Home) -> Batch:

@@ -49,7 +49,8 @@ def retrain(
     here = Home.find(home)
     frames = Frames(*read_frames(here))
     with reading(here) as connection:
-        known = {r[0] for r in connection.execute("SELECT predictor_id FROM predictors").fetchall()}
+        rows = connection.execute("SELECT predictor_id, path FROM predictors").fetchall()
+    known = {predictor_id for predictor_id, path in rows if (here.path / path).is_dir()}
     result = Retrained()
     for target in targets(frames):
         if task_name not in (None, target.task) or model_id not in (None, target.model_id):

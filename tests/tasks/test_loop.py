@@ -1,6 +1,7 @@
 """The stages as plain functions: from a catalogue to a board, without a server."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -51,9 +52,11 @@ def test_the_loop_fills_the_board_and_a_second_round_changes_nothing(tiny_home: 
         ).fetchall()
         assert connection.execute("SELECT * FROM data_checks").fetchall() == []
         paid = connection.execute("SELECT bool_and(total_seconds > 0) FROM cost_ledger").fetchone()
+        revisions = connection.execute("SELECT count(code_revision) FROM runs").fetchone()
         leaders = connection.execute("SELECT predictor_id FROM predictors").fetchall()
     assert board == [(False, "out_of_fold", 20, 20, 20), (True, "forecast", 5, 0, 5)]
     assert paid == (True,)
+    assert revisions == (first["runs"],)
     assert (tiny_home.predictors / leaders[0][0] / "predictor.json").is_file()
     rows = json.loads((tiny_home.site / "leaderboard.json").read_text())
     assert len(rows["rows"] if isinstance(rows, dict) else rows) == 25
@@ -163,5 +166,9 @@ def test_a_damaged_predictor_is_refused_by_name(tiny_home: Home) -> None:
     run_all(tiny_home)
     (path,) = tiny_home.predictors.glob("*/predictor.json")
     path.write_text(path.read_text().replace("0", "1", 1))
-    unusable = predict(str(tiny_home.path)).unusable
-    assert "is not as it was written" in next(iter(unusable.values()))
+    (reason,) = predict(str(tiny_home.path)).unusable.values()
+    assert "is not as it was written" in reason
+    assert "Delete the folder and retrain" in reason
+    shutil.rmtree(path.parent)
+    assert len(retrain(str(tiny_home.path)).made) == 1
+    assert predict(str(tiny_home.path)).unusable == {}
