@@ -37,6 +37,9 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:  # a folder that cannot be written, a disk that is full
+        typer.echo(f"error: {error.filename or 'input or output'}: {error.strerror}", err=True)
+        sys.exit(1)
 
 
 def _interrupted(signum: int, frame: object) -> None:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import duckdb
 
 from proxylm import __version__
-from proxylm.errors import ProxyLMError, UsageError
+from proxylm.errors import BusyError, ProxyLMError, UsageError
 from warehouse.home import Home
 from warehouse.lock import locked
 
@@ -112,6 +112,12 @@ def _migrate(home: Home) -> None:
     try:
         connection = duckdb.connect(str(home.warehouse))
     except duckdb.Error as error:
+        if "Conflicting lock" in str(error):
+            holder = re.search(r"Conflicting lock is held in (.*?\(PID \d+\))", str(error))
+            raise BusyError(
+                f"{home.warehouse} is open in {holder[1] if holder else 'another program'}; close "
+                f"it there, and read {home.snapshot} instead, which never blocks"
+            ) from None
         raise ProxyLMError(
             f"{home.warehouse} cannot be opened as a DuckDB file ({_first_line(error)}); restore "
             f"it from {home.backups}, or move it away and run `plm-admin init`"

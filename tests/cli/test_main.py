@@ -86,6 +86,17 @@ def test_a_busy_warehouse_ends_with_75_and_names_the_holder(
     assert "somebody's load" in result.err
 
 
+def test_a_full_disk_is_one_line(plm: Run, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device", "plm/site/index.html")
+
+    monkeypatch.setattr(os, "fsync", full)
+    result = plm("publish")
+    assert result.code == 1
+    assert result.err == "error: plm/site/index.html: No space left on device\n"
+    assert list(home.site.iterdir()) == []
+
+
 def test_ctrl_c_ends_with_130(home: Home) -> None:
     code = (
         "import os, signal, sys\n"

@@ -1,10 +1,13 @@
 """Migrations, transactions and the read-only copy."""
 
+import subprocess
+import sys
+
 import duckdb
 import pytest
 
 from proxylm import __version__
-from proxylm.errors import ProxyLMError, UsageError
+from proxylm.errors import BusyError, ProxyLMError, UsageError
 from proxylm.landing import arrow_schema
 from proxylm.records import TABLES
 from warehouse.database import migrations, reading, schema_version, transaction, writing
@@ -68,6 +71,22 @@ def test_a_file_that_is_no_warehouse_is_refused(home: Home) -> None:
     home.warehouse.write_bytes(b"not a database" * 1000)
     with pytest.raises(ProxyLMError, match="cannot be opened"), writing(home, "test"):
         pass
+
+
+def test_a_notebook_that_holds_the_live_file_is_named(home: Home) -> None:
+    code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(home.warehouse)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as notebook:
+        assert notebook.stdout is not None
+        assert notebook.stdout.readline() == "open\n"
+        said = rf"PID {notebook.pid}\).*current\.duckdb instead"
+        with pytest.raises(BusyError, match=said), writing(home, "test"):
+            pass
+        notebook.kill()
 
 
 def test_an_older_warehouse_is_backed_up_and_brought_up_to_date(
