@@ -20,6 +20,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 POOLS = {"plm": 1, "gpu": None}
 """Work pools and how many runs they take at once; `gpu` takes one a worker."""
 START_SECONDS = 120
+END_SECONDS = 15
 
 
 def main() -> int:
@@ -64,13 +65,20 @@ def main() -> int:
     except KeyboardInterrupt:
         return 0
     finally:
-        for process in reversed(processes):
-            process.send_signal(signal.SIGINT)
-        for process in reversed(processes):
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        _end(processes)
+
+
+def _end(processes: "list[subprocess.Popen[bytes]]") -> None:
+    """Ask all to end, the server last; what still runs after END_SECONDS is killed with its kin."""
+    for process in reversed(processes):
+        process.terminate()
+    deadline = time.monotonic() + END_SECONDS
+    for process in reversed(processes):
+        try:
+            process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def _command(arguments: list[str]) -> list[str]:
@@ -112,5 +120,8 @@ def _is_free(port: int) -> bool:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the same way as Ctrl-C
+    # SIGTERM ends it as Ctrl-C does, and so does SIGINT where the shell had it ignored (a job of a
+    # script's background starts so).
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
     sys.exit(main())

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -88,8 +87,8 @@ def served(tiny_home: Home, tmp_path: Path) -> Iterator[Served]:
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.2)
     yield Served(url, {**environment, "PREFECT_API_URL": url})
-    process.send_signal(signal.SIGINT)
-    process.wait(60)
+    process.terminate()
+    assert process.wait(90) == 0
 
 
 def board(home: Home) -> list[tuple[Any, ...]]:
