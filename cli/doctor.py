@@ -1,13 +1,17 @@
 """The checks of `plm-admin doctor`."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from proxylm.errors import ProxyLMError
+
+if TYPE_CHECKING:
+    import duckdb
 
 FREE_BYTES = 2 * 1024**3
 
@@ -21,9 +25,10 @@ class Finding(NamedTuple):
     remedy: str
 
 
-def check(home: Path | None) -> list[Finding]:
-    """All findings, whether good or bad."""
-    return [*_packages(), *_devices(), *_home(home), *_prefect()]
+def check(home: Path | None, hub: bool = False) -> list[Finding]:
+    """All findings, whether good or bad. The network is asked only with `hub`."""
+    findings = [*_packages(), *_devices(), *_scorers(), *_home(home), *_prefect()]
+    return [*findings, *_hub()] if hub else findings
 
 
 def _packages() -> Iterator[Finding]:
@@ -52,6 +57,27 @@ def _devices() -> Iterator[Finding]:
         yield Finding("device", True, f"no GPU; {os.cpu_count()} CPUs", "")
 
 
+def _scorers() -> Iterator[Finding]:
+    """What is optional: absent is fine, there and broken is not."""
+    from importlib.util import find_spec
+
+    from proxylm.evaluation.metrics import spm_status
+
+    yield Finding("spBLEU", True, spm_status(), "")
+    python = os.environ.get("PLM_COMET_PYTHON")
+    if not python:
+        yield Finding("COMET", True, "PLM_COMET_PYTHON is not set: no comet scores", "")
+    else:
+        found = shutil.which(python)
+        said = python if found else f"PLM_COMET_PYTHON is {python}, which is no program"
+        remedy = "name the python of an environment with unbabel-comet, or unset it"
+        yield Finding("COMET", found is not None, said, remedy)
+    if find_spec("ctranslate2"):
+        yield Finding("ctranslate2", True, version("ctranslate2"), "")
+    else:
+        yield Finding("ctranslate2", True, "not installed: models run in torch", "")
+
+
 def _home(home: Path | None) -> Iterator[Finding]:
     from warehouse.database import reading, writing
     from warehouse.home import Home
@@ -68,6 +94,7 @@ def _home(home: Path | None) -> Iterator[Finding]:
             yield Finding("warehouse", True, "opens, and its schema fits", "")
         with reading(here) as connection:
             broken = connection.execute("SELECT count(*) FROM data_checks").fetchone()
+            yield Finding("GPU runs", True, _never_on_gpu(connection), "")
         count = broken[0] if broken else 0
         remedy = "look at them: plm-admin sql 'SELECT * FROM data_checks'"
         yield Finding("data checks", count == 0, f"{count} rows", remedy)
@@ -76,6 +103,35 @@ def _home(home: Path | None) -> Iterator[Finding]:
         yield Finding("rejected files", rejected == 0, str(rejected), remedy)
     except ProxyLMError as error:
         yield Finding("home", False, str(error), "see the message")
+
+
+def _never_on_gpu(connection: "duckdb.DuckDBPyConnection") -> str:
+    """The kinds of models, by backend, that no completed run of this warehouse had on a GPU."""
+    from proxylm.evaluation.contract import KINDS
+
+    rows = connection.execute(
+        "SELECT DISTINCT r.arguments, e.backend FROM runs r JOIN evaluations e USING (run_id) "
+        "WHERE r.device <> 'cpu' AND r.status = 'completed' AND r.arguments IS NOT NULL"
+    ).fetchall()
+    ran = {(json.loads(arguments).get("kind"), backend) for arguments, backend in rows}
+    never = []
+    for name, kind in sorted(KINDS.items()):
+        missing = [backend for backend in kind.backends if (name, backend) not in ran]
+        if name != "command" and missing:  # a command is another program, on devices of its own
+            never.append(f"{name} ({', '.join(missing)})")
+    return f"never run on a GPU here: {', '.join(never)}" if never else "all kinds and backends"
+
+
+def _hub() -> Iterator[Finding]:
+    import httpx
+
+    url = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    remedy = "without it only models in local folders can be used; set HF_ENDPOINT for a mirror"
+    try:
+        answer = httpx.head(url, timeout=5, follow_redirects=True)
+        yield Finding("model hub", answer.status_code < 500, f"{url}: {answer.status_code}", remedy)
+    except httpx.HTTPError as error:
+        yield Finding("model hub", False, f"{url}: {error}", remedy)
 
 
 def _prefect() -> Iterator[Finding]:

@@ -19,6 +19,8 @@ from cli.options import (
 from proxylm.errors import ProxyLMError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from warehouse.home import Home
 
 SHOWN = 10
@@ -74,6 +76,7 @@ def print_board(
     """Print the board: by language or by setting, then the quality of the predictors."""
     from proxylm.records import HEADLINE_METRICS
     from warehouse.database import reading
+    from warehouse.frames import BOARD
 
     given: dict[str, Any] = {
         name: value for name, value in (filters or {}).items() if value is not None
@@ -85,11 +88,13 @@ def print_board(
         for name, value in given.items()
     )
     where = " AND ".join(conditions)
-    query = _SETTINGS if by_setting else _LANGUAGES
+    query = (_SETTINGS if as_json else _SETTINGS_SHOWN) if by_setting else _LANGUAGES
     with reading(home) as connection:
-        found = connection.execute(query.format(where=where), list(given.values()))
+        found = connection.execute(query.format(board=BOARD, where=where), list(given.values()))
         columns = [column[0] for column in found.description]
         rows = found.fetchall()
+        costs = connection.execute(_COSTS.format(board=BOARD, where=where), list(given.values()))
+        paid = costs.df()
         quality = connection.execute(_QUALITY).fetchall()
         quality_columns = [column[0] for column in connection.description or []]
     if as_json:
@@ -105,6 +110,7 @@ def print_board(
     print_table(columns, rows[:limit], "Predicted [lower, upper] beside observed" + what)
     if limit is not None and len(rows) > limit:
         typer.echo(f"{limit} of {len(rows)} rows; --limit shows more, --settings each setting")
+    _print_costs(paid)
     shown = {(row[columns.index("model")], row[columns.index("metric")]) for row in rows}
     quality = [row for row in quality if (row[0], row[1]) in shown]
     if not quality:
@@ -118,6 +124,15 @@ def print_board(
     typer.echo(_LEGEND)
 
 
+def _print_costs(rows: "pd.DataFrame") -> None:
+    """A line for each estimated model whose cost, or that of its proxies, is known."""
+    from proxylm.board.costs import sentence
+
+    for (task, model_id, mode), part in rows.groupby(["task", "model_id", "mode"]):
+        if part["proxy_seconds"].notna().any() or part["estimated_seconds"].notna().any():
+            typer.echo(f"{task}, {mode}: {sentence(str(model_id), part)}")
+
+
 _LEGEND = """\
 lolo holds out one language, by_run whole fine-tunings. Train mean and best line (the best line
 through one proxy) are naive predictors on the same rows; ratio is error over theirs. Noise: the
@@ -129,14 +144,23 @@ SELECT model_id AS model, metric, board_language AS language, count(*) AS settin
        (count(observed))::BIGINT AS "of which observed",
        avg(observed) AS observed, sqrt(avg(error * error)) AS rmse,
        avg((observed BETWEEN lower AND upper)::INTEGER) AS inside,
-       (count(*) FILTER (status = 'abstained'))::BIGINT AS abstained
-FROM leaderboard WHERE {where} GROUP BY ALL
+       (count(*) FILTER (status = 'abstained'))::BIGINT AS abstained,
+       sum(estimated_seconds) FILTER (speed_up IS NOT NULL)
+       / sum(proxy_seconds) FILTER (speed_up IS NOT NULL) AS "speed-up"
+FROM {board} WHERE {where} GROUP BY ALL
 ORDER BY any_value(task), metric, model_id, board_language
 """
 _SETTINGS = """
 SELECT model_id AS model, * EXCLUDE (model_id)
-FROM leaderboard WHERE {where}
+FROM {board} WHERE {where}
 ORDER BY task, metric, model_id, board_language, source_lang, train_corpus, test_corpus, train_size
+"""
+_SETTINGS_SHOWN = _SETTINGS.replace(
+    "(model_id)", "(model_id, proxy_seconds, estimated_seconds, estimated_basis)"
+)
+_COSTS = """
+SELECT task, model_id, mode, setting_key, proxy_seconds, estimated_seconds, estimated_basis
+FROM {board} WHERE {where}
 """
 _QUALITY = """
 WITH rmse AS (
@@ -217,11 +241,21 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
             "AND status = 'failed' ORDER BY model_id, languages"
         ).fetchall()
         costs = connection.execute(
-            "SELECT model_id, mode, task, evaluations, total_seconds FROM cost_ledger "
+            "SELECT model_id, mode, task, evaluations, total_seconds FROM run_costs "
             "WHERE origin = 'measured' ORDER BY total_seconds DESC"
         ).fetchall()
+        reasons = connection.execute(
+            "SELECT reason, count(*), list_sort(list(DISTINCT model_id)) FROM runs "
+            "WHERE status = 'failed' GROUP BY reason ORDER BY 2 DESC, 1"
+        ).fetchall()
+        found = connection.execute(_TOTALS)
+        columns = [column[0] for column in found.description]
+        totals = dict(zip(columns, found.fetchall()[0], strict=True))
     facts["failed_trainings"] = [
         dict(zip(("model", "languages", "reason", "log"), row, strict=True)) for row in failed
+    ]
+    facts["failed_runs_by_reason"] = [
+        dict(zip(("reason", "runs", "models"), row, strict=True)) for row in reasons
     ]
     facts["waiting_to_load"] = len(list(here.incoming.glob("*.parquet")))
     facts["rejected_files"] = {
@@ -229,10 +263,12 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     }
     names = ("model", "mode", "task", "evaluations", "seconds")
     facts["cost"] = [dict(zip(names, row, strict=True)) for row in costs]
+    facts["total_cost"] = totals
     if as_json:
         print_json(facts)
         return
-    tables = {name: facts.pop(name) for name in ("failed_trainings", "cost")}
+    shown = ("failed_trainings", "failed_runs_by_reason", "cost")
+    tables = {name: facts.pop(name) for name in shown} | {"total_cost": [facts.pop("total_cost")]}
     print_facts(facts, as_json=False)
     for name, rows in tables.items():
         if rows:
@@ -242,14 +278,28 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
             typer.echo(f"{SHOWN} of {len(rows)}; --json shows all")
 
 
-def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
+_TOTALS = """
+SELECT coalesce(sum(runs), 0)::BIGINT AS runs, coalesce(sum(failed_runs), 0)::BIGINT AS failed_runs,
+       coalesce(sum(evaluations), 0)::BIGINT AS evaluations, sum(total_seconds) AS seconds,
+       sum(gpu_seconds) AS gpu_seconds, sum(energy_joules) AS energy_joules
+FROM run_costs WHERE origin = 'measured'
+"""
+
+
+def doctor(
+    hub: Annotated[
+        bool, typer.Option("--hub", help="Also ask whether the model hub can be reached.")
+    ] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Check this installation and the home.
 
     Each finding comes with its remedy; the exit code is 1 when something is wrong.
     """
     from cli.doctor import check
 
-    findings = check(home)
+    findings = check(home, hub)
     columns = ("check", "ok", "found", "remedy")
     if as_json:
         print_rows(columns, [tuple(f) for f in findings], as_json=True)

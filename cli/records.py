@@ -1,4 +1,4 @@
-"""Commands that bring in scores from outside."""
+"""Commands that bring in scores from outside, or compute them again."""
 
 import tempfile
 from pathlib import Path
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import HomeOption, JsonOption, print_json, say
+from cli.checks import check_model, check_task
+from cli.options import HomeOption, JsonOption, TaskOption, print_json, say
 from proxylm.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ def add_commands(app: typer.Typer) -> None:
     """Add this module's commands to `app`."""
     app.command("import-records")(import_records)
     app.command("import-scores")(import_scores)
+    app.command()(rescore)
 
 
 def import_records(
@@ -64,6 +66,42 @@ def import_scores(
 
     here = Home.find(home)
     _import(here, [read_scores(file, read_models(here))], as_json)
+
+
+def rescore(
+    task: TaskOption = None,
+    model: Annotated[str | None, typer.Option(help="Only this model.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="Only this metric, for example comet or spBLEU.")
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compute missing metrics from kept hypotheses.
+
+    No model is needed. COMET runs in the environment that PLM_COMET_PYTHON names.
+    """
+    from tasks.rescore import rescore as compute
+    from warehouse.home import Home
+
+    here = Home.find(home)
+    check_task(task)
+    check_model(here, model)
+    done = compute(str(here.path), task, model, metric)
+    if as_json:
+        print_json(done._asdict())
+    else:
+        typer.echo(f"evaluations read: {done.read}")
+        typer.echo(f"scores added: {done.added}")
+        typer.echo(f"hypotheses missing: {len(done.missing)}")
+        for name, reason in done.missing.items():
+            say(f"  {name}: {reason}")
+        if done.without_source:
+            say(f"  {done.without_source} without their source, which COMET needs")
+        if done.comet_failed:
+            say(f"error: {done.comet_failed}")
+    if done.missing or done.comet_failed:
+        raise typer.Exit(1)
 
 
 def _import(home: "Home", imports: "list[ImportedRows]", as_json: bool) -> None:

@@ -31,6 +31,8 @@ def _canonical(language: str) -> str:
 
 LanguageCode = Annotated[str, AfterValidator(_canonical)]
 Name = Annotated[str, Field(pattern=_NAME)]
+Reader = Literal["home-assistant-intents", "home-assistant-slots", "file"]
+_TASK_OF_READER = {"home-assistant-intents": "intent", "home-assistant-slots": "slot"}
 
 
 class _Entry(BaseModel):
@@ -42,7 +44,7 @@ class PartEntry(_Entry):
 
     language: LanguageCode
     with_language: LanguageCode | None = None  # mt: the other side; the text is language -> this
-    reader: Literal["home-assistant-intents", "file"]
+    reader: Reader
     path: str | None = None  # reader `file`: below the home folder
 
 
@@ -55,7 +57,7 @@ class CorpusEntry(_Entry):
     train_size: int = Field(gt=0)
     test_size: int = Field(gt=0)
     licence: str | None = None
-    reader: Literal["home-assistant-intents", "file"] = "file"
+    reader: Reader = "file"
     parts: tuple[PartEntry, ...] = ()
 
     @model_validator(mode="before")
@@ -70,6 +72,16 @@ class CorpusEntry(_Entry):
             ]
             data = {**data, "parts": parts}
         return data
+
+    @model_validator(mode="after")
+    def _readers_have_the_task(self) -> "CorpusEntry":
+        for reader in (self.reader, *(part.reader for part in self.parts)):
+            if _TASK_OF_READER.get(reader, self.task) != self.task:
+                raise ValueError(
+                    f"corpus {self.id} has task {self.task}; "
+                    f"the reader {reader} is for {_TASK_OF_READER[reader]}"
+                )
+        return self
 
 
 class ModelEntry(_Entry):

@@ -18,7 +18,9 @@ import pyarrow.parquet as pq
 
 from proxylm.records import TABLES, Bundle
 
-FORMAT_VERSION = "1"
+FORMAT_VERSION = "2"
+READABLE_VERSIONS = ("1", "2")
+"""Version 1 lacks later fields of runs and evaluations; what is absent is unknown, NULL."""
 
 _ARROW_TYPES: dict[Any, pa.DataType] = {
     str: pa.string(),

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 Task = Literal["mt", "intent", "slot"]
 Mode = Literal["zero_shot", "fine_tuned", "from_scratch"]
 Metric = Literal["spBLEU", "BLEU", "chrF2", "chrF2++", "TER", "comet", "accuracy", "f1"]
+"""A stand-in has a name of its own, for example `spBLEU-local`, and is never one of these."""
 Origin = Literal["measured", "imported"]
 
 TASKS: tuple[str, ...] = get_args(Task)
@@ -112,6 +113,10 @@ class Run:
     packages: str | None  # JSON, name to version
     code_revision: str | None
     log: str | None  # path below PLM_HOME
+    curve: str | None = None  # training curve, JSON lines; path below PLM_HOME
+    train_tokens: int | None = None  # tokens trained on, padding left out
+    peak_gpu_memory_bytes: int | None = None
+    energy_joules: float | None = None  # of training; None where no counter tells
 
 
 @dataclass(frozen=True)
@@ -135,6 +140,10 @@ class Evaluation:
     wall_seconds: float | None  # generating or classifying, without training
     hypotheses: str | None  # path below PLM_HOME
     origin: str
+    tokens_in: int | None = None  # tokens read, padding left out
+    tokens_out: int | None = None  # tokens generated
+    gpu_seconds: float | None = None
+    energy_joules: float | None = None
 
 
 @dataclass(frozen=True)

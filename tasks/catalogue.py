@@ -19,6 +19,13 @@ from warehouse.home import Home
 from warehouse.loader import register
 
 
+_GENERATORS = {
+    "home-assistant-intents": (home_assistant.generate, home_assistant.provenance),
+    "home-assistant-slots": (home_assistant.generate_slots, home_assistant.provenance_of_slots),
+}
+"""Readers that make text, and what it depends on; both are called with language, lines, seed."""
+
+
 @dataclass(frozen=True)
 class Fetched:
     """What the catalogue names, and what of it was new."""
@@ -57,16 +64,17 @@ def _fetch_part(home: Home, corpus: CorpusEntry, part: PartEntry) -> tuple[Corpu
     path = part_path(home, corpus.id, part)
     wanted = {"train_size": str(corpus.train_size), "test_size": str(corpus.test_size)}
     n_lines = corpus.train_size + corpus.test_size
-    if part.reader == "home-assistant-intents":
-        wanted |= home_assistant.provenance(part.language, n_lines, corpus.seed)
+    generated = _GENERATORS.get(part.reader)
+    if generated:
+        wanted |= generated[1](part.language, n_lines, corpus.seed)
     else:
         wanted |= {"sha256": _file_digest(home.path / str(part.path))}
     if path.exists():
         present = read_corpus(path)
         if present.provenance == wanted:
             return present.split, False
-    if part.reader == "home-assistant-intents":
-        rows: Labelled = home_assistant.generate(part.language, n_lines, corpus.seed)
+    if generated:
+        rows: Labelled = generated[0](part.language, n_lines, corpus.seed)
     else:
         rows = read_labelled(home.path / str(part.path))
     # The test size decides which lines are tested on, so it is part of what the text is. The

@@ -18,6 +18,7 @@ from proxylm import __version__
 from proxylm.errors import BusyError, ProxyLMError, UsageError
 from warehouse.home import Home
 from warehouse.lock import locked
+from warehouse.snapshot import publish_snapshot
 
 
 class Migration(NamedTuple):
@@ -50,9 +51,11 @@ def writing(home: Home, purpose: str) -> Iterator[duckdb.DuckDBPyConnection]:
     version of this code.
     """
     with locked(home, purpose):
-        _migrate(home)
+        migrated = _migrate(home)
         connection = duckdb.connect(str(home.warehouse))
         try:
+            if migrated and home.snapshot.exists():  # readers of this version need its views
+                publish_snapshot(home, connection)
             yield connection
         finally:
             connection.close()
@@ -75,7 +78,7 @@ def reading(home: Home, untrusted: bool = False) -> Iterator[duckdb.DuckDBPyConn
     """The published read-only copy.
 
     With `untrusted` the connection can reach no file, extension or setting beyond it.
-    Raises UsageError where nothing was published yet.
+    Raises UsageError where nothing was published yet, or only by an older version of this code.
     """
     if not home.snapshot.exists():
         raise UsageError(
@@ -86,6 +89,12 @@ def reading(home: Home, untrusted: bool = False) -> Iterator[duckdb.DuckDBPyConn
         config = {"enable_external_access": False, "lock_configuration": True}
     connection = duckdb.connect(str(home.snapshot.resolve()), read_only=True, config=config)
     try:
+        number, made_by = schema_version(connection)
+        if number < migrations()[-1].number:
+            raise UsageError(
+                f"the published copy in {home.path} has schema {number}, made by proxylm-ops "
+                f"{made_by}; run `plm-admin migrate`, or `plm-admin refresh`, which does it too"
+            )
         yield connection
     finally:
         connection.close()
@@ -104,8 +113,11 @@ def schema_version(connection: duckdb.DuckDBPyConnection) -> tuple[int, str]:
     return (row[0], row[1]) if row else (0, "")
 
 
-def _migrate(home: Home) -> None:
-    """Bring the warehouse to this code's version, with a backup before. The lock is held."""
+def _migrate(home: Home) -> bool:
+    """Bring the warehouse to this code's version, with a backup before. The lock is held.
+
+    Returns whether there was anything to do.
+    """
     available = migrations()
     newest = available[-1].number
     existed = home.warehouse.exists()
@@ -133,7 +145,7 @@ def _migrate(home: Home) -> None:
             f"`pip install 'proxylm-ops>={made_by}'`"
         )
     if number == newest:
-        return
+        return False
     if existed and number:
         # The connection above is closed, so the file is whole and has no write-ahead log.
         stamp = now().strftime("%Y%m%dT%H%M%S")
@@ -145,6 +157,7 @@ def _migrate(home: Home) -> None:
                 with transaction(connection):
                     connection.execute(migration.sql)
                     _record(connection, migration)
+    return True
 
 
 def _record(connection: duckdb.DuckDBPyConnection, migration: Migration) -> None:

@@ -8,6 +8,14 @@ from proxylm.records import Model
 from warehouse.database import reading
 from warehouse.home import Home
 
+BOARD = """
+leaderboard LEFT JOIN (
+    SELECT setting_key, model_id, mode, proxy_seconds, estimated_seconds, estimated_basis, speed_up
+    FROM cost_ledger
+) USING (setting_key, model_id, mode)
+"""
+"""SQL: the rows of the board with what they cost."""
+
 
 class WarehouseFrames(NamedTuple):
     """The tables that predictions are made from."""
@@ -45,10 +53,10 @@ def read_models(home: Home) -> list[Model]:
 
 
 def read_leaderboard(home: Home) -> pd.DataFrame:
-    """The view `leaderboard`, ordered for a reader."""
+    """The view `leaderboard` with its costs from `cost_ledger`, ordered for a reader."""
     with reading(home) as connection:
         return connection.execute(
-            "SELECT * FROM leaderboard ORDER BY task, metric, model_id, mode, board_language, "
+            f"SELECT * FROM {BOARD} ORDER BY task, metric, model_id, mode, board_language, "
             "source_lang, target_lang, train_corpus, train_size, test_corpus"
         ).df()
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from proxylm.errors import InputError
-from proxylm.landing import FORMAT_VERSION, record_table, write_atomically
+from proxylm.landing import READABLE_VERSIONS, record_table, write_atomically
 from proxylm.records import KEYS, TABLES, Corpus, Language, Model
 from warehouse.database import now, transaction, writing
 from warehouse.home import Home
@@ -106,9 +106,13 @@ def _load_file(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[dict[
     """New rows a table, and how many of the file's evaluations were there already."""
     metadata = pq.read_schema(path).metadata or {}
     version = metadata.get(b"plm_landing", b"").decode()
-    if version != FORMAT_VERSION:
+    if not version:
+        raise InputError(f"{path.name} is no landing file")
+    if version not in READABLE_VERSIONS:
         raise InputError(
-            f"{path.name} is no landing file of version {FORMAT_VERSION} (it says {version!r})"
+            f"{path.name} is a landing file of version {version}, this program reads "
+            f"{' and '.join(READABLE_VERSIONS)}; upgrade it and move the file back to "
+            "landing/incoming"
         )
     inserted, repeated = {}, 0
     with transaction(connection):

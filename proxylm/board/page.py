@@ -1,8 +1,8 @@
 """The board as one HTML page: predicted beside observed, and how good the predictions are.
 
 The page carries its pictures, its script and all of its figures, so that it opens from a file,
-without a network. This module knows the columns of the `leaderboard` view and those of
-`predictor_quality`; it knows no database, no folder and no predictor.
+without a network. This module knows the columns of the `leaderboard` view, its costs and those
+of `predictor_quality`; it knows no database, no folder and no predictor.
 """
 
 import math
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from proxylm.board.costs import NOTHING, costs, duration, factor, sentence
 from proxylm.errors import ProxyLMError, UsageError
 from proxylm.languages import resolve
 
@@ -37,13 +38,13 @@ _STATISTICS = {
 _HEADLINE = ("lolo", "rmse")
 _BASELINES = {"train-mean": "of mean", "best one-proxy line": "of line"}
 """Naive regressors, and the heading of the column with the error as a share of theirs."""
-_NOTHING = "–"
 
 
 def render(rows: pd.DataFrame, quality: pd.DataFrame, facts: Mapping[str, Any]) -> str:
     """The page.
 
-    `rows` is the `leaderboard` view, one row per (setting, estimated model, mode, metric).
+    `rows` is the `leaderboard` view, one row per (setting, estimated model, mode, metric), with
+    proxy_seconds, estimated_seconds, estimated_basis and speed_up of `cost_ledger`.
     `quality` has task, metric, model_id, mode, protocol, regressor, statistic, value, n_rows and
     n_folds. Both may be empty. `facts` are shown at the top as they are, in their order (for
     example `date` and `snapshot`); `title` is the page's title. All text is escaped.
@@ -105,7 +106,7 @@ def _figures(rows: pd.DataFrame) -> list[tuple[str, str]]:
 def _number(value: Any, metric: str = "", sign: str = "") -> str:
     """A score as text: one decimal, three for COMET's 0-1; a dash for what is absent."""
     if value is None or pd.isna(value):
-        return _NOTHING
+        return NOTHING
     return f"{value:{sign}.{3 if metric == 'comet' else 1}f}".replace("-", "−")
 
 
@@ -188,14 +189,14 @@ def _quality(quality: pd.DataFrame) -> _Quality:
 
 def _quality_text(value: float | None, metric: str, is_error: bool) -> str:
     if value is None:
-        return _NOTHING
+        return NOTHING
     if not is_error:
         return f"{value:.0%}"
     return f"{value:.{4 if metric == 'comet' else 2}f}"
 
 
 def _ratio(error: float | None, baseline: float | None) -> str:
-    return f"{error / baseline:.2f}" if error is not None and baseline else _NOTHING
+    return f"{error / baseline:.2f}" if error is not None and baseline else NOTHING
 
 
 def _column_order(column: tuple[str, str]) -> tuple[int, int, str]:
@@ -303,6 +304,7 @@ def _sections(rows: pd.DataFrame) -> list[dict[str, Any]]:
             {
                 "title": f"{_TASKS.get(task, task)}, {metric}: {_model_label(model_id, mode)}",
                 "note": _section_note(part),
+                "costs": _costs_note(model_id, part),
                 "languages": sorted(languages, key=lambda language: str(language["name"])),
             }
         )
@@ -324,11 +326,20 @@ def _section_note(part: pd.DataFrame) -> str:
     return "; ".join(notes)
 
 
+def _costs_note(model_id: str, part: pd.DataFrame) -> str:
+    """One sentence, or nothing where no cost is known, as with imported scores alone."""
+    known = part["proxy_seconds"].notna() | part["estimated_seconds"].notna()
+    text = sentence(model_id, part)
+    return f"{text[0].upper()}{text[1:]}." if known.any() else ""
+
+
 def _language(code: str, metric: str, rows: pd.DataFrame) -> dict[str, Any]:
     both = rows[rows["predicted"].notna() & rows["observed"].notna()]
     errors = both["predicted"].astype(float) - both["observed"].astype(float)
     bounded = both[both["lower"].notna() & both["upper"].notna()]
     inside = (bounded["lower"] <= bounded["observed"]) & (bounded["observed"] <= bounded["upper"])
+    spent = costs(rows)
+    own = (("", spent.measured), ("≈ ", spent.extrapolated))
     groups: dict[str, list[tuple[str, ...]]] = {}
     order = ["source_lang", "target_lang", "train_corpus", "train_size", "test_corpus"]
     for row in _records(rows.sort_values(order)):
@@ -340,7 +351,11 @@ def _language(code: str, metric: str, rows: pd.DataFrame) -> dict[str, Any]:
         "predicted": _number(rows["predicted"].astype(float).mean(), metric),
         "observed": _number(rows["observed"].astype(float).mean(), metric),
         "rmse": _number(math.sqrt((errors**2).mean()) if len(errors) else None, metric),
-        "inside": f"{inside.mean():.0%}" if len(inside) else _NOTHING,
+        "inside": f"{inside.mean():.0%}" if len(inside) else NOTHING,
+        "proxies": duration(spent.proxies),
+        "own": " / ".join(f"{sign}{duration(mean)}" for sign, mean in own if mean is not None)
+        or NOTHING,
+        "speed_up": factor(spent.speed_up),
         "groups": [{"title": title, "rows": lines} for title, lines in groups.items()],
     }
 
@@ -355,12 +370,12 @@ def _setting(row: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _cells(row: Mapping[str, Any], metric: str) -> tuple[str, ...]:
-    """Predicted, interval, observed, error and status of one row."""
-    interval = _NOTHING
+    """Predicted, interval, observed, error, both costs and status of one row."""
+    interval = NOTHING
     if pd.notna(row["lower"]) and pd.notna(row["upper"]):
         interval = f"[{_number(row['lower'], metric)}, {_number(row['upper'], metric)}]"
     observed = _number(row["observed"], metric)
-    if pd.notna(row["observed_half_width"]) and observed != _NOTHING:
+    if pd.notna(row["observed_half_width"]) and observed != NOTHING:
         observed += f" ± {_number(row['observed_half_width'], metric)}"
     status = [str(row["status"])]
     if row["observed_origin"] == "imported":
@@ -376,5 +391,8 @@ def _cells(row: Mapping[str, Any], metric: str) -> tuple[str, ...]:
         interval,
         observed,
         _number(row["error"], metric, sign="+"),
+        duration(row["proxy_seconds"]),
+        ("≈ " if row["estimated_basis"] == "extrapolated" else "")
+        + duration(row["estimated_seconds"]),
         ", ".join(status),
     )

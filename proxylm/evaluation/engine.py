@@ -1,11 +1,13 @@
-"""Runs a batch of jobs: train or load, classify, score, and leave one landing file a job.
+"""Runs a batch of jobs: train or load, answer, score, and leave one landing file a job.
 
 A job's landing file is written as soon as the job is done, so a killed worker loses at most the
-job it was at, and of that one only what came after the training. A failed job is recorded and the
-next one goes on. The engine never opens the warehouse and does not know which jobs are wanted.
+job it was at, and of that one only what came after its last checkpoint. A failed job is recorded
+and the next one goes on. The engine never opens the warehouse and does not know which jobs are
+wanted.
 
-Below HOME/runs/<training key>/ lie `weights/` (complete or absent, see `_load_weights`), one
-hypotheses file a job and one log a run.
+Below HOME/runs/<training key>/ lie `weights/` (complete or absent, see `_load_weights`),
+`checkpoint/` while a training goes on, and one file of hypotheses, one training curve and one log
+a run.
 """
 
 import hashlib
@@ -18,11 +20,11 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,15 +36,21 @@ from proxylm import identity
 from proxylm.corpora import CorpusSplit, Labelled, read_corpus
 from proxylm.errors import InputError, ProxyLMError
 from proxylm.evaluation.contract import (
+    Answers,
     Batch,
     Job,
     PreparedModel,
+    Query,
     TextPart,
     TrainedModel,
+    Training,
+    TrainingLog,
     kind_named,
     prepare,
 )
-from proxylm.evaluation.metrics import accuracy
+from proxylm.evaluation.energy import read_joules
+from proxylm.evaluation.metrics import measure, spm_status
+from proxylm.evaluation.outcome import new_run_id, run_record
 from proxylm.landing import write_atomically, write_landing
 from proxylm.records import Bundle, Evaluation, Run, Score, Setting
 
@@ -53,10 +61,14 @@ _HYPOTHESES = pa.schema(
     [
         ("evaluation_key", pa.string()),
         ("segment", pa.int64()),
+        ("source", pa.string()),
         ("hypothesis", pa.string()),
         ("reference", pa.string()),
     ]
 )
+
+OnJob = Callable[[str, int], None]
+"""Called with `begin` or `end` and the job's number in the batch, from 0."""
 
 
 class JobResult(NamedTuple):
@@ -66,23 +78,43 @@ class JobResult(NamedTuple):
     landing: Path  # the landing file with the run, its evaluations and scores
 
 
-def evaluate(batch: Batch, home: Path, threads: int = 1) -> list[JobResult]:
+def evaluate(
+    batch: Batch, home: Path, threads: int = 1, device: str = "auto", on_job: OnJob | None = None
+) -> list[JobResult]:
     """Run the jobs one after the other; returns a result a job, failed ones included.
 
     Each process computes with `threads` CPU threads: the work is spread by running batches side
-    by side. The caller removes what is already done from the batch; trained weights that are there
-    are used again. Progress goes to standard error, one line a job.
+    by side. `device` is a torch device; `auto` takes a GPU where there is one. The caller removes
+    what is already done from the batch; trained weights that are there are used again. Progress
+    goes to standard error, one line a job.
     """
     torch.set_num_threads(threads)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    models = _Models(batch, home, device)
+    models = _Models(batch, home, chosen_device(device))
     results = []
-    for number, job in enumerate(batch.jobs, start=1):
+    for index, job in enumerate(batch.jobs):
+        if on_job is not None:
+            on_job("begin", index)
         bundle = _run_job(job, models, home)
         landing = write_landing(bundle, home / "landing" / "incoming")
         results.append(JobResult(bundle.runs[0], landing))
-        _say_progress(number, len(batch.jobs), job, bundle)
+        _say_progress(index + 1, len(batch.jobs), job, bundle)
+        if on_job is not None:
+            on_job("end", index)
     return results
+
+
+def chosen_device(device: str) -> str:
+    """The torch device for what the user said. InputError where this machine does not have it."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(
+            f"device {device} cannot be used here ({str(error).splitlines()[0]}); "
+            "use auto, cpu or cuda"
+        ) from None
+    return device
 
 
 class _Models:
@@ -122,14 +154,27 @@ class _Models:
                 f"the job asks for {job.train_size}"
             )
         size = job.train_size
+        if not size:
+            raise InputError(f"{job.train.path} has no training lines")
         return Labelled(corpus.train.texts[:size], corpus.train.labels[:size]), corpus.dev
 
-    def test_lines(self, part: TextPart) -> Labelled:
-        """The test lines of a part, at least one."""
+    def test_lines(self, part: TextPart, limit: int | None) -> Labelled:
+        """The test lines of a part, at least one; the first `limit` of them if that is given.
+
+        The lines are in the order of their hashes, so that the first ones are a random sample.
+        """
         lines = self.corpus(part).test
         if not lines:
             raise InputError(f"{part.path} has no test lines")
-        return lines
+        return Labelled(lines.texts[:limit], lines.labels[:limit])
+
+    def labels(self, job: Job, part: TextPart) -> tuple[str, ...]:
+        """The labels that a model may choose from: the training's, else the tested corpus's."""
+        if job.train is not None:
+            return label_set(job.task, self.training_lines(job)[0])
+        split = self.corpus(part)
+        texts = [lines for lines in (split.train, split.dev, split.test) if lines]
+        return tuple(sorted({label for lines in texts for label in label_set(job.task, lines)}))
 
     def model(self, job: Job) -> tuple[PreparedModel, float]:
         """The job's base model and the job's share of the seconds its loading took."""
@@ -145,8 +190,8 @@ class _Models:
     def _expect(self, model: PreparedModel, jobs: list[Job]) -> None:
         for job in jobs:
             try:
-                uses = [self.test_lines(test).texts for test in job.tests]
-                if not (_folder(job, self._home) / "weights").exists():
+                uses = [self.test_lines(t, job.segment_limit).texts for t in job.tests]
+                if job.train and not (_folder(job, self._home) / "weights").exists():
                     uses.append(self.training_lines(job)[0].texts)
             except InputError:
                 continue  # that job reports its own error when its turn comes
@@ -154,15 +199,42 @@ class _Models:
                 model.expect(texts)
 
 
+def label_set(task: str, lines: Labelled) -> tuple[str, ...]:
+    """The intents or tags of the lines, sorted; none for mt."""
+    if task == "mt":
+        return ()
+    if task == "slot":
+        return tuple(sorted({tag for label in lines.labels for tag in label.split()}))
+    return tuple(sorted(set(lines.labels)))
+
+
+class _Meter:
+    """What a stretch of work cost: wall seconds, GPU seconds and energy."""
+
+    def __init__(self) -> None:
+        self._begun = time.perf_counter()
+        self._joules = read_joules()
+
+    def seconds(self) -> float:
+        return time.perf_counter() - self._begun
+
+    def joules(self) -> float | None:
+        now = read_joules()
+        return now - self._joules if now is not None and self._joules is not None else None
+
+
 @dataclass
 class _Progress:
     """What is known of a job while it runs."""
 
     bundle: Bundle = field(default_factory=Bundle)
+    log: TrainingLog = field(default_factory=TrainingLog)
     weights: str = "trained"
     wall_seconds: float = 0.0
+    energy_joules: float | None = None
     shared_seconds: float = 0.0  # see `PreparedModel.settle`, over all calls of this job
     model: PreparedModel | None = None
+    trained: TrainedModel | None = None
 
     def settle(self) -> float:
         """What `PreparedModel.settle` says of the last call, also added to `shared_seconds`."""
@@ -174,15 +246,13 @@ class _Progress:
 def _run_job(job: Job, models: _Models, home: Path) -> Bundle:
     """The records of one job: on failure the failed run alone."""
     started = datetime.now(UTC)
-    run_id = identity.digest(
-        [job.training_key, started.isoformat(), os.getpid(), platform.node(), time.monotonic_ns()]
-    )
+    run_id = new_run_id(job, started)
     folder = _folder(job, home)
     folder.mkdir(parents=True, exist_ok=True)
     log_path = folder / f"log-{run_id[:12]}.txt"
     state = _Progress()
     reason = None
-    begun = time.perf_counter()
+    meter = _Meter()
     with _logging_to(log_path):
         _log.info("job %s", json.dumps(asdict(job), ensure_ascii=False))
         try:
@@ -192,147 +262,194 @@ def _run_job(job: Job, models: _Models, home: Path) -> Bundle:
             reason = _one_line(error)
             state.bundle = Bundle()
             state.settle()
-            state.wall_seconds = time.perf_counter() - begun + state.shared_seconds
+            state.wall_seconds = meter.seconds() + state.shared_seconds
+            state.energy_joules = meter.joules()
+        finally:
+            if state.trained is not None:
+                state.trained.release()
+    device = _device_name(state.model.device) if state.model is not None else None
+    on_gpu = device is not None and device != "cpu"
     state.bundle.runs.append(
-        _run_record(job, state, run_id, started, reason, log_path.relative_to(home))
+        run_record(
+            job,
+            run_id=run_id,
+            started=started,
+            reason=reason,
+            device=device,
+            wall_seconds=state.wall_seconds,
+            gpu_seconds=state.wall_seconds if on_gpu else None,
+            peak_memory_bytes=_peak_memory_bytes(),
+            peak_gpu_memory_bytes=torch.cuda.max_memory_allocated() if on_gpu else None,
+            energy_joules=state.energy_joules,
+            train_tokens=state.log.tokens or None,
+            curve=_write_curve(state.log, folder, run_id, home),
+            log=log_path.relative_to(home).as_posix(),
+            weights=state.weights,
+            threads=torch.get_num_threads(),
+            packages=_package_versions(job),
+        )
     )
     return state.bundle
 
 
 def _train_and_test(job: Job, models: _Models, home: Path, run_id: str, state: _Progress) -> None:
+    _ = job.how  # before anything is loaded: it refuses what the kind does not do
     folder = _folder(job, home)
     model, load_share = models.model(job)
     state.model = model
+    if model.device != "cpu":
+        torch.cuda.reset_peak_memory_stats(model.device)
 
-    begun = time.perf_counter()
+    meter = _Meter()
+    state.trained = _trained(job, models, model, folder, state)
+    state.wall_seconds = meter.seconds() + state.settle() + load_share + state.log.earlier_seconds
+    state.energy_joules = meter.joules()
+
+    tested = [_test(job, test, models, state) for test in job.tests]
+    # First kept, then scored: what was generated is not lost with a metric that fails.
+    kept = _write_hypotheses(job, tested, folder).relative_to(home).as_posix()
+    if job.task == "mt":
+        _log.info("spBLEU: %s", spm_status())
+    for one in tested:
+        _add_records(state.bundle, job, one, run_id, kept, on_gpu=model.device != "cpu")
+
+
+def _test(job: Job, test: TextPart, models: _Models, state: _Progress) -> "_Tested":
+    """The answers to one test part. ProxyLMError where there is not one for each line."""
+    assert state.trained is not None
+    lines = models.test_lines(test, job.segment_limit)
+    query = Query(
+        task=job.task,
+        texts=lines.texts,
+        source_lang=test.source_lang,
+        target_lang=test.target_lang,
+        labels=models.labels(job, test),
+        inference=job.how,
+    )
+    meter = _Meter()
+    answers = state.trained.answer(query)
+    seconds = meter.seconds() + state.settle()
+    joules = meter.joules()
+    if len(answers.hypotheses) != len(lines):
+        raise ProxyLMError(
+            f"{len(answers.hypotheses)} answers to {len(lines)} lines of {test.path}"
+        )
+    return _Tested(test, lines, answers, seconds, joules)
+
+
+class _Tested(NamedTuple):
+    """One test part and what came out."""
+
+    part: TextPart
+    lines: Labelled
+    answers: Answers
+    seconds: float
+    joules: float | None
+
+
+def _trained(
+    job: Job, models: _Models, model: PreparedModel, folder: Path, state: _Progress
+) -> TrainedModel:
+    """The job's model: as it is, from its weights, or trained now."""
+    if job.mode == "zero_shot":
+        state.weights = "untrained"
+        return model.untrained()
+    train, dev = models.training_lines(job)
     trained = _load_weights(model, folder / "weights")
     if trained is not None:
         state.weights = "reused"
         _log.info("weights reused")
-    else:
-        train, dev = models.training_lines(job)
-        trained = model.fit(train, dev, job.recipe, job.seed)
-        _save_weights(trained, folder)
-    state.wall_seconds = time.perf_counter() - begun + state.settle() + load_share
+        return trained
+    assert job.train is not None  # training_lines refuses a job without
+    training = Training(
+        task=job.task,
+        train=train,
+        dev=dev,
+        source_lang=job.train.source_lang,
+        target_lang=job.train.target_lang,
+        labels=label_set(job.task, train),
+        recipe=job.recipe,
+        seed=job.seed,
+        checkpoint=folder / "checkpoint",
+        log=state.log,
+    )
+    trained = model.fit(training)
+    _save_weights(trained, folder)
+    shutil.rmtree(training.checkpoint, ignore_errors=True)
+    return trained
 
-    hypotheses: dict[str, list[str | int]] = {name: [] for name in _HYPOTHESES.names}
-    measured = []
-    for test in job.tests:
-        lines = models.test_lines(test)
-        begun = time.perf_counter()
-        found = trained.classify(lines.texts)
-        seconds = time.perf_counter() - begun + state.settle()
-        key = job.evaluation_key(test)
-        measured.append((key, test, accuracy(found, lines.labels), seconds))
-        hypotheses["evaluation_key"] += [key] * len(lines)
-        hypotheses["segment"] += range(len(lines))
-        hypotheses["hypothesis"] += found
-        hypotheses["reference"] += lines.labels
-        _log.info("%s-%s accuracy %.2f", test.corpus_id, test.target_lang, measured[-1][2].value)
-    kept = _write_hypotheses(pa.table(hypotheses, _HYPOTHESES), folder).relative_to(home)
 
-    kind = kind_named(job.model.kind)
-    for key, test, measurement, seconds in measured:
-        source, target = job.setting_languages(test)
-        assert job.train is not None  # the weights above came from it
-        train_corpus = job.train.corpus_id
-        state.bundle.settings.append(
+def _add_records(
+    bundle: Bundle, job: Job, tested: _Tested, run_id: str, kept: str, on_gpu: bool
+) -> None:
+    """Add the evaluation, its scores and, where there was a training, its setting."""
+    test, lines = tested.part, tested.lines
+    measured = measure(
+        job.task,
+        tested.answers.hypotheses,
+        lines.labels,
+        sources=lines.texts,
+        target_lang=test.target_lang,
+    )
+    said = ", ".join(f"{m.metric} {m.value:.2f}" for m in measured)
+    _log.info("%s-%s %s", test.corpus_id, test.target_lang, said)
+    source, target = job.setting_languages(test)
+    key = job.evaluation_key(test)
+    if job.train is not None:  # a zero-shot score serves the settings that others make
+        corpus, size = job.train.corpus_id, job.train_size
+        bundle.settings.append(
             Setting(
                 setting_key=identity.setting_key(
-                    job.task, source, target, train_corpus, job.train_size, test.corpus_id
+                    job.task, source, target, corpus, size, test.corpus_id
                 ),
                 task=job.task,
                 source_lang=source,
                 target_lang=target,
-                train_corpus=train_corpus,
-                train_size=job.train_size,
+                train_corpus=corpus,
+                train_size=size,
                 test_corpus=test.corpus_id,
-                run_group=identity.run_group(
-                    job.task, source, target, train_corpus, job.train_size
-                ),
+                run_group=identity.run_group(job.task, source, target, corpus, size),
             )
         )
-        state.bundle.evaluations.append(
-            Evaluation(
-                evaluation_key=key,
-                training_key=job.training_key,
-                run_id=run_id,
-                task=job.task,
-                source_lang=source,
-                target_lang=target,
-                test_corpus=test.corpus_id,
-                test_fingerprint=test.fingerprint,
-                split_version=identity.SPLIT_VERSION,
-                decoding=kind.decoding,
-                precision=kind.precision,
-                backend=kind.backend,
-                segment_limit=None,
-                n_segments=measurement.n_segments,
-                wall_seconds=seconds,
-                hypotheses=kept.as_posix(),
-                origin="measured",
-            )
+    bundle.evaluations.append(
+        Evaluation(
+            evaluation_key=key,
+            training_key=job.training_key,
+            run_id=run_id,
+            task=job.task,
+            source_lang=source,
+            target_lang=target,
+            test_corpus=test.corpus_id,
+            test_fingerprint=test.fingerprint,
+            split_version=identity.SPLIT_VERSION,
+            decoding=job.decoding,
+            precision=job.how.precision,
+            backend=job.how.backend,
+            segment_limit=job.segment_limit,
+            n_segments=len(lines),
+            wall_seconds=tested.seconds,
+            hypotheses=kept,
+            origin="measured",
+            tokens_in=tested.answers.tokens_in,
+            tokens_out=tested.answers.tokens_out,
+            gpu_seconds=tested.seconds if on_gpu else None,
+            energy_joules=tested.joules,
         )
-        state.bundle.scores.append(
-            Score(
-                score_key=identity.score_key(key, measurement.metric, measurement.signature),
-                evaluation_key=key,
-                metric=measurement.metric,
-                value=measurement.value,
-                half_width=measurement.half_width,
-                half_width_method=measurement.half_width_method,
-                n_segments=measurement.n_segments,
-                signature=measurement.signature,
-                origin="measured",
-                source=f"run {run_id[:12]}",
-            )
+    )
+    bundle.scores.extend(
+        Score(
+            score_key=identity.score_key(key, m.metric, m.signature),
+            evaluation_key=key,
+            metric=m.metric,
+            value=m.value,
+            half_width=m.half_width,
+            half_width_method=m.half_width_method,
+            n_segments=m.n_segments,
+            signature=m.signature,
+            origin="measured",
+            source=f"run {run_id[:12]}",
         )
-
-
-def _run_record(
-    job: Job,
-    state: _Progress,
-    run_id: str,
-    started: datetime,
-    reason: str | None,
-    log: Path,
-) -> Run:
-    device = _device_name(state.model.device) if state.model is not None else None
-    on_gpu = device is not None and device != "cpu"
-    arguments = {
-        "task": job.task,
-        "recipe": job.recipe,
-        "config": job.model.config,
-        "kind": job.model.kind,
-        "weights": state.weights,
-        "threads": torch.get_num_threads(),
-        "tests": [f"{test.corpus_id}:{test.target_lang}" for test in job.tests],
-    }
-    return Run(
-        run_id=run_id,
-        training_key=job.training_key,
-        model_id=job.model.model_id,
-        revision=job.model.revision,
-        mode=job.mode,
-        recipe=job.recipe_id,
-        seed=str(job.seed),
-        train_corpus=job.train.corpus_id if job.train else None,
-        train_fingerprint=job.train.fingerprint if job.train else None,
-        train_size=job.train_size,
-        languages=job.languages,
-        origin="measured",
-        source="proxylm.evaluation",
-        status="completed" if reason is None else "failed",
-        reason=reason,
-        device=device,
-        started_at=started.replace(tzinfo=None),
-        wall_seconds=state.wall_seconds,
-        gpu_seconds=state.wall_seconds if on_gpu else None,
-        peak_memory_bytes=_peak_memory_bytes(),
-        arguments=identity.canonical_json(arguments),
-        packages=identity.canonical_json(_package_versions(job)),
-        code_revision=os.environ.get("PLM_CODE_REVISION"),
-        log=log.as_posix(),
+        for m in measured
     )
 
 
@@ -352,12 +469,15 @@ def _save_weights(trained: TrainedModel, folder: Path) -> None:
     final = folder / "weights"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
-    trained.save(temporary)
-    write_atomically(
-        temporary / _MANIFEST, json.dumps(_file_hashes(temporary), sort_keys=True).encode()
-    )
-    shutil.rmtree(final, ignore_errors=True)  # there, but not complete: see _load_weights
-    temporary.rename(final)
+    try:
+        trained.save(temporary)
+        write_atomically(
+            temporary / _MANIFEST, json.dumps(_file_hashes(temporary), sort_keys=True).encode()
+        )
+        shutil.rmtree(final, ignore_errors=True)  # there, but not complete: see _load_weights
+        temporary.rename(final)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _load_weights(model: PreparedModel, folder: Path) -> TrainedModel | None:
@@ -383,13 +503,29 @@ def _file_hashes(folder: Path) -> dict[str, str]:
     }
 
 
-def _write_hypotheses(table: pa.Table, folder: Path) -> Path:
+def _write_hypotheses(job: Job, tested: list[_Tested], folder: Path) -> Path:
+    """Keep what was generated, all parts of a job in one file named by its content."""
+    columns: dict[str, list[str | int]] = {name: [] for name in _HYPOTHESES.names}
+    for one in tested:
+        columns["evaluation_key"] += [job.evaluation_key(one.part)] * len(one.lines)
+        columns["segment"] += range(len(one.lines))
+        columns["source"] += one.lines.texts
+        columns["hypothesis"] += one.answers.hypotheses
+        columns["reference"] += one.lines.labels
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
+    pq.write_table(pa.table(columns, _HYPOTHESES), sink, compression="zstd")
     data = sink.getvalue()
     path = folder / f"hypotheses-{hashlib.sha256(data).hexdigest()[:16]}.parquet"
     write_atomically(path, memoryview(data))
     return path
+
+
+def _write_curve(log: TrainingLog, folder: Path, run_id: str, home: Path) -> str | None:
+    if not log.curve:
+        return None
+    path = folder / f"curve-{run_id[:12]}.jsonl"
+    write_atomically(path, "".join(f"{json.dumps(row)}\n" for row in log.curve).encode())
+    return path.relative_to(home).as_posix()
 
 
 @contextmanager
@@ -415,7 +551,7 @@ def _say_progress(number: int, of: int, job: Job, bundle: Bundle) -> None:
     else:
         spent = run.wall_seconds or 0.0
         spent += sum(evaluation.wall_seconds or 0.0 for evaluation in bundle.evaluations)
-        line = f"{what} {len(bundle.scores)} tests {spent:.1f} s"
+        line = f"{what} {len(bundle.evaluations)} tests {spent:.1f} s"
     sys.stderr.write(line + "\n")
 
 
@@ -430,8 +566,14 @@ def _device_name(device: str) -> str:
 
 
 def _package_versions(job: Job) -> dict[str, str]:
+    found = {"python": platform.python_version()}
     try:
         packages = kind_named(job.model.kind).packages
     except InputError:
-        packages = ()
-    return {name: version(name) for name in packages} | {"python": platform.python_version()}
+        return found
+    for name in packages:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue  # an optional one that was not used
+    return found

@@ -8,17 +8,15 @@ It knows no corpora, keys or scores.
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from proxylm.corpora import Labelled
 from proxylm.errors import InputError
-from proxylm.evaluation.contract import ModelSpec
+from proxylm.evaluation.contract import Answers, ModelSpec, Query, Training
 
 _ENCODE_BATCH = 64
 _MAX_ITERATIONS = 200
@@ -53,25 +51,34 @@ class FrozenEncoder:
         seconds, self._unsettled = self._unsettled, 0.0
         return seconds
 
-    def fit(
-        self, train: Labelled, dev: Labelled, recipe: Mapping[str, Any], seed: int
-    ) -> "EncoderHead":
+    def untrained(self) -> "EncoderHead":
+        """Refused: without a head there are no labels."""
+        raise InputError(
+            "multilingual-e5-small has to be trained: give it the mode fine_tuned, which fits a "
+            "head on its vectors"
+        )
+
+    def fit(self, training: Training) -> "EncoderHead":
         """A logistic head on the frozen vectors. The recipe names `inverse_regularisation`.
 
-        The fit is convex: `seed` changes nothing. `dev` is not used.
+        The fit is convex: the seed changes nothing. The dev lines are not used.
         """
-        if "inverse_regularisation" not in recipe:
+        train, labels = training.train, training.labels
+        if "inverse_regularisation" not in training.recipe:
             raise InputError("the recipe of a frozen-encoder lacks inverse_regularisation")
         vectors = self.encode(train.texts)
-        labels = tuple(sorted(set(train.labels)))
         if len(labels) < 2:
             raise InputError("the training lines have one label only; there is nothing to learn")
         number = {label: i for i, label in enumerate(labels)}
-        weight, bias = _fit_logistic(
+        weight, bias, losses = _fit_logistic(
             vectors,
             torch.tensor([number[label] for label in train.labels]),
             len(labels),
-            float(recipe["inverse_regularisation"]),
+            float(training.recipe["inverse_regularisation"]),
+        )
+        # Each step of the search looks at all lines: it is an epoch.
+        training.log.curve.extend(
+            {"step": step, "epoch": step, "loss": loss} for step, loss in enumerate(losses, start=1)
         )
         return EncoderHead(self, weight, bias, labels)
 
@@ -110,10 +117,11 @@ class EncoderHead:
         self._bias = bias
         self._labels = labels
 
-    def classify(self, texts: Sequence[str]) -> list[str]:
-        """The likeliest label of each text."""
-        logits = self._encoder.encode(texts) @ self._weight.T + self._bias
-        return [self._labels[i] for i in logits.argmax(dim=1).tolist()]
+    def answer(self, query: Query) -> Answers:
+        """The likeliest label of each text. The package does not say how many tokens it reads."""
+        logits = self._encoder.encode(query.texts) @ self._weight.T + self._bias
+        found = [self._labels[i] for i in logits.argmax(dim=1).tolist()]
+        return Answers(found, tokens_in=None, tokens_out=None)
 
     def save(self, folder: Path) -> None:
         """Write `head.safetensors` and `labels.json` into `folder`."""
@@ -122,11 +130,14 @@ class EncoderHead:
             json.dumps(self._labels, ensure_ascii=False), encoding="utf-8"
         )
 
+    def release(self) -> None:
+        """Nothing to free: a head is a few kilobytes, and the encoder stays."""
+
 
 def _fit_logistic(
     vectors: Tensor, targets: Tensor, n_labels: int, inverse_regularisation: float
-) -> tuple[Tensor, Tensor]:
-    """Weights [labels, 384] and bias [labels] of multinomial logistic regression.
+) -> tuple[Tensor, Tensor, list[float]]:
+    """Weights [labels, 384] and bias [labels] of logistic regression, and the mean loss a step.
 
     The objective is scikit-learn's: C times the summed cross-entropy plus half the squared
     weights, the bias left out. Here and not from there, because torch keeps to the number of
@@ -138,15 +149,18 @@ def _fit_logistic(
         [weight, bias], max_iter=_MAX_ITERATIONS, line_search_fn="strong_wolfe"
     )
 
+    losses: list[float] = []
+
     def loss() -> Tensor:
         optimizer.zero_grad()
         fit = nn.functional.cross_entropy(vectors @ weight.T + bias, targets)
+        losses.append(float(fit.detach()))
         value = fit + weight.square().sum() / (2 * inverse_regularisation * len(targets))
         value.backward()  # type: ignore[no-untyped-call]
         return value
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return weight.detach(), bias.detach()
+    return weight.detach(), bias.detach(), losses
 
 
 def prepare(spec: ModelSpec, device: str) -> FrozenEncoder:

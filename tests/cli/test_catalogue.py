@@ -128,7 +128,7 @@ def test_a_model_is_written_to_the_catalogue(plm: Run, chat: Home) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--kind", "byte-transfomer", "--role", "proxy"], "did you mean byte-transformer?"),
+        (["--kind", "byte-transfomer", "--role", "proxy"], "did you mean byte-transformer"),
         (["--kind", "byte-transformer", "--role", "judge"], "role"),
         (["--kind", "byte-transformer", "--role", "proxy", "--task", "x"], "tasks"),
         (["--kind", "byte-transformer", "--role", "proxy", "--config", "x"], "not name=value"),

@@ -51,7 +51,7 @@ def test_the_loop_fills_the_board_and_a_second_round_changes_nothing(tiny_home: 
             "count(predicted) FROM leaderboard GROUP BY ALL ORDER BY ALL"
         ).fetchall()
         assert connection.execute("SELECT * FROM data_checks").fetchall() == []
-        paid = connection.execute("SELECT bool_and(total_seconds > 0) FROM cost_ledger").fetchone()
+        paid = connection.execute("SELECT bool_and(speed_up > 0) FROM cost_ledger").fetchone()
         revisions = connection.execute("SELECT count(code_revision) FROM runs").fetchone()
         leaders = connection.execute("SELECT predictor_id FROM predictors").fetchall()
     assert board == [(False, "out_of_fold", 20, 20, 20), (True, "forecast", 5, 0, 5)]

@@ -1,6 +1,10 @@
 """Small records for tests: one model trained in one language and tested in others."""
 
 from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from proxylm import identity
 from proxylm.imports import imported_evaluation, imported_run
@@ -55,6 +59,58 @@ def evaluated(
         evaluations=evaluations,
         scores=[_score(e, value, origin) for e in evaluations],
     )
+
+
+def costing(
+    bundle: Bundle,
+    train_seconds: float | None,
+    test_seconds: float | None,
+    device: str = "cpu",
+    tokens_in: int | None = None,
+) -> Bundle:
+    """The same bundle with other costs: of its run, and of each of its evaluations."""
+    on_gpu = device != "cpu"
+    return replace(
+        bundle,
+        runs=[
+            replace(
+                run,
+                wall_seconds=train_seconds,
+                gpu_seconds=train_seconds if on_gpu else None,
+                device=device,
+            )
+            for run in bundle.runs
+        ],
+        evaluations=[
+            replace(
+                evaluation,
+                wall_seconds=test_seconds,
+                gpu_seconds=test_seconds if on_gpu else None,
+                tokens_in=tokens_in,
+            )
+            for evaluation in bundle.evaluations
+        ],
+    )
+
+
+VERSION_1_LACKS = {
+    "runs": ("curve", "train_tokens", "peak_gpu_memory_bytes", "energy_joules"),
+    "evaluations": ("tokens_in", "tokens_out", "gpu_seconds", "energy_joules"),
+}
+
+
+def make_version_1(path: Path) -> None:
+    """Rewrite a landing file as the first version of this program wrote it."""
+    table = pq.read_table(path)
+    for index, name in enumerate(table.schema.names):
+        fields = table.schema.field(name).type
+        kept = [field for field in fields if field.name not in VERSION_1_LACKS.get(name, ())]
+        rows = [
+            {field.name: row[field.name] for field in kept} if row else None
+            for row in table[name].to_pylist()
+        ]
+        table = table.set_column(index, name, pa.array(rows, pa.struct(kept)))
+    pq.write_table(table.replace_schema_metadata({"plm_landing": "1"}), path)
 
 
 def _score(evaluation: Evaluation, value: float, origin: str) -> Score:

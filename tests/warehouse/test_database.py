@@ -2,16 +2,19 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import duckdb
 import pytest
 
 from proxylm import __version__
 from proxylm.errors import BusyError, ProxyLMError, UsageError
-from proxylm.landing import arrow_schema
+from proxylm.landing import arrow_schema, write_landing
 from proxylm.records import TABLES
+from tests.warehouse.builders import costing, evaluated, make_version_1
 from warehouse.database import migrations, reading, schema_version, transaction, writing
 from warehouse.home import Home
+from warehouse.loader import load_landing
 
 DUCKDB_TYPES = {
     "string": "VARCHAR",
@@ -92,6 +95,7 @@ def test_a_notebook_that_holds_the_live_file_is_named(home: Home) -> None:
 def test_an_older_warehouse_is_backed_up_and_brought_up_to_date(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    before = migrations()[-1].number
     newer = [*migrations(), migrations()[-1]._replace(number=98, sql="CREATE TABLE t (i INT)")]
     monkeypatch.setattr("warehouse.database.migrations", lambda: newer)
     with writing(home, "test") as connection:
@@ -99,7 +103,38 @@ def test_an_older_warehouse_is_backed_up_and_brought_up_to_date(
         assert connection.execute("SELECT count(*) FROM t").fetchone() == (0,)
     (backup,) = home.backups.glob("before-0098-*.duckdb")
     with duckdb.connect(str(backup), read_only=True) as old:
-        assert schema_version(old)[0] == migrations()[0].number
+        assert schema_version(old)[0] == before
+
+
+@pytest.mark.parametrize("populated", [False, True])
+def test_a_warehouse_of_the_first_version_is_upgraded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, populated: bool
+) -> None:
+    home = Home.create(tmp_path / "plm")
+    with monkeypatch.context() as old_code:
+        first = migrations()[:1]
+        old_code.setattr("warehouse.database.migrations", lambda: first)
+        if populated:
+            make_version_1(write_landing(evaluated("estimated", role="estimated"), home.incoming))
+        load_landing(home)
+        with reading(home) as connection:
+            assert schema_version(connection)[0] == 1
+            board = connection.execute("SELECT * FROM leaderboard").fetchall()
+            assert len(board) == (3 if populated else 0)
+
+    with pytest.raises(UsageError, match=r"schema 1.*plm-admin migrate"), reading(home):
+        pass
+    with writing(home, "anything"):
+        pass
+    with reading(home) as connection:
+        assert schema_version(connection)[0] == migrations()[-1].number
+        assert connection.execute("SELECT * FROM leaderboard").fetchall() == board
+        costs = connection.execute("SELECT count(*), count(tokens_in) FROM evaluations").fetchone()
+        assert costs == (len(board), 0)
+    write_landing(costing(evaluated(), 1.0, 1.0, tokens_in=9), home.incoming)
+    assert load_landing(home).evaluations == 3
+    with reading(home) as connection:
+        assert connection.execute("SELECT sum(tokens_in) FROM evaluations").fetchone() == (27,)
 
 
 def test_a_migration_that_fails_leaves_the_old_schema(
@@ -110,7 +145,7 @@ def test_a_migration_that_fails_leaves_the_old_schema(
     with pytest.raises(duckdb.Error), writing(home, "test"):
         pass
     with duckdb.connect(str(home.warehouse)) as connection:
-        assert schema_version(connection)[0] == 1
+        assert schema_version(connection)[0] == migrations()[-1].number
         names = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
     assert ("t",) not in names
 

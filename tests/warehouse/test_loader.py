@@ -8,7 +8,7 @@ import pytest
 
 from proxylm.landing import write_landing
 from proxylm.records import Bundle, Corpus, Feature, Model
-from tests.warehouse.builders import evaluated
+from tests.warehouse.builders import costing, evaluated, make_version_1
 from warehouse.database import reading
 from warehouse.home import Home
 from warehouse.loader import known_scores, load_landing, register
@@ -87,6 +87,39 @@ def test_a_torn_file_is_rejected_with_a_reason_and_the_others_load(home: Home, k
 def test_a_parquet_file_of_another_kind_is_rejected(home: Home) -> None:
     pq.write_table(pa.table({"a": [1]}), home.incoming / "a.parquet")
     assert "no landing file" in load_landing(home).files_rejected["a.parquet"]
+
+
+def test_a_file_of_the_first_version_loads_and_what_it_lacks_is_unknown(home: Home) -> None:
+    path = write_landing(costing(evaluated(), 2.0, 1.0, "a GPU", tokens_in=5), home.incoming)
+    make_version_1(path)
+    assert "tokens_in" not in [field.name for field in pq.read_schema(path).field(5).type]
+    assert load_landing(home).evaluations == 3
+    with reading(home) as connection:
+        run = "SELECT wall_seconds, curve, train_tokens, energy_joules FROM runs"
+        assert connection.execute(run).fetchall() == [(2.0, None, None, None)]
+        test = "SELECT DISTINCT wall_seconds, tokens_in, gpu_seconds FROM evaluations"
+        assert connection.execute(test).fetchall() == [(1.0, None, None)]
+
+
+def test_a_file_of_a_later_version_is_rejected_with_both_versions(home: Home) -> None:
+    path = write_landing(evaluated(), home.incoming)
+    table = pq.read_table(path)
+    pq.write_table(table.replace_schema_metadata({"plm_landing": "9"}), path)
+    reason = load_landing(home).files_rejected[path.name]
+    assert "version 9, this program reads 1 and 2" in reason
+
+
+def test_what_a_run_and_an_evaluation_used_is_kept(home: Home) -> None:
+    bundle = evaluated(targets=("swh_Latn",))
+    used = replace(bundle.runs[0], curve="runs/x/curve.jsonl", train_tokens=7, energy_joules=1.5)
+    test = replace(bundle.evaluations[0], tokens_in=3, tokens_out=2, energy_joules=0.5)
+    write_landing(replace(bundle, runs=[used], evaluations=[test]), home.incoming)
+    load_landing(home)
+    with reading(home) as connection:
+        run = "SELECT curve, train_tokens, peak_gpu_memory_bytes, energy_joules FROM runs"
+        assert connection.execute(run).fetchall() == [("runs/x/curve.jsonl", 7, None, 1.5)]
+        test_query = "SELECT tokens_in, tokens_out, gpu_seconds, energy_joules FROM evaluations"
+        assert connection.execute(test_query).fetchall() == [(3, 2, None, 0.5)]
 
 
 def test_the_catalogue_replaces_its_definitions_and_says_when_nothing_changed(home: Home) -> None:

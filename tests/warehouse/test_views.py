@@ -116,7 +116,7 @@ def test_costs_are_summed_and_unknown_ones_stay_unknown(small: Home) -> None:
     load(small, evaluated("estimated", value=70, role="estimated", origin="imported"))
     costs = rows(
         small,
-        "SELECT model_id, origin, runs, evaluations, train_seconds FROM cost_ledger ORDER BY ALL",
+        "SELECT model_id, origin, runs, evaluations, train_seconds FROM run_costs ORDER BY ALL",
     )
     assert costs == [
         ("estimated", "imported", 1, 3, None),

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from proxylm.board.costs import costs, duration
 from proxylm.board.exports import export
 from proxylm.board.page import MAX_POINTS, render
 from proxylm.errors import ProxyLMError
@@ -58,6 +59,10 @@ def board_row(i: int, **changes: Any) -> dict[str, Any]:
         "predictor_id": "a" * 64,
         "made_at": datetime(2027, 1, 30, 3, 0, tzinfo=UTC),
         "board_language": language,
+        "proxy_seconds": 40.0 + i % 3,
+        "estimated_seconds": 110.0 + i % 7,
+        "estimated_basis": "measured",
+        "speed_up": (110.0 + i % 7) / (40.0 + i % 3),
     }
     return row | changes
 
@@ -70,8 +75,19 @@ UNOBSERVED = {
     "status": "predicted",
     "prediction_kind": "forecast",
     "protocol": None,
+    "estimated_seconds": 98.0,
+    "estimated_basis": "extrapolated",
+    "speed_up": 2.45,
 }
-ABSTAINED = UNOBSERVED | {
+UNKNOWN_COSTS = {
+    "proxy_seconds": None,
+    "estimated_seconds": None,
+    "estimated_basis": "unknown",
+    "speed_up": None,
+}
+ABSTAINED = {
+    **UNOBSERVED,
+    **UNKNOWN_COSTS,
     "predicted": None,
     "lower": None,
     "upper": None,
@@ -127,7 +143,11 @@ def test_every_row_is_on_the_page_with_its_figures() -> None:
             observed = f"{shown(row['observed'], metric)} ± {half_width}"
             error = shown(row["error"], metric, sign="+")
             status = "observed, imported, lolo"
-        line = f"{row['test_corpus']} {predicted} {interval} {observed} {error} {status}"
+        costs = "– –"
+        if row["status"] != "abstained":
+            own = "≈ 98 s" if row["status"] == "predicted" else f"{row['estimated_seconds']:.0f} s"
+            costs = f"{row['proxy_seconds']:.0f} s {own}"
+        line = f"{row['test_corpus']} {predicted} {interval} {observed} {error} {costs} {status}"
         assert line in page
         assert f"{row['source_lang']} → {row['target_lang']}, trained on" in page
     assert "abstained, forecast, no proxy has been run on this setting" in page
@@ -143,6 +163,45 @@ def test_a_language_is_summed_up() -> None:
     page = text_of(render(rows, quality(), FACTS))
     # n, predicted, observed, RMSE = sqrt((9 + 16) / 2), inside 1 of 2
     assert "Swahili (swh_Latn) 2 25.0 28.5 3.5 50%" in page
+
+
+def test_costs_are_means_over_settings_and_the_ratio_is_one_of_sums() -> None:
+    rows = board(4, board_language="swh_Latn", metric="spBLEU", model_id="nllb")
+    rows["proxy_seconds"] = [40.0, 42.0, None, 1.0]
+    rows["estimated_seconds"] = [100.0, 124.0, 500.0, None]
+    rows["estimated_basis"] = ["measured", "measured", "extrapolated", "unknown"]
+    page = text_of(render(rows, quality(), FACTS))
+    # proxies (40 + 42 + 1) / 3; own (100 + 124) / 2 and 500; (100 + 124) / (40 + 42)
+    assert "28 s 112 s / ≈ 8.33 min 2.7x" in page
+    said = "Proxies cost 28 s a setting, nllb 112 s measured / 8.33 min extrapolated: 2.7x."
+    assert said in page
+
+
+def test_a_setting_with_two_metrics_is_paid_once() -> None:
+    one = board(1, metric="spBLEU")
+    other = board(1, metric="comet", proxy_seconds=40.0)
+    assert costs(pd.concat([one, other])) == costs(one) == (40.0, 110.0, None, 2.75)
+
+
+def test_where_no_cost_is_known_the_page_says_nothing_of_it() -> None:
+    page = text_of(render(board(6, **UNKNOWN_COSTS), quality(), FACTS))
+    assert "a setting, " not in page
+    assert "0 s" not in page
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "–"),
+        (0.012, "0.012 s"),
+        (9.96, "10 s"),
+        (112, "112 s"),
+        (600, "10 min"),
+        (5e4, "13.9 h"),
+    ],
+)
+def test_durations(seconds: float | None, text: str) -> None:
+    assert duration(seconds) == text
 
 
 def test_quality_is_beside_the_simple_regressors() -> None:

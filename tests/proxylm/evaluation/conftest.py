@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from proxylm.corpora import Labelled, split, write_corpus
-from proxylm.evaluation.contract import Job, ModelSpec, TextPart
+from proxylm.corpora import CorpusSplit, Labelled, split, write_corpus
+from proxylm.evaluation.contract import Inference, Job, ModelSpec, Query, TextPart, Training
 from proxylm.identity import corpus_fingerprint
 
 TRAIN_SIZE, TEST_SIZE = 90, 60
@@ -30,6 +30,26 @@ def utterances(language: str) -> Labelled:
         for ending in _ENDINGS
     ]
     return Labelled(tuple(text for text, _ in rows), tuple(label for _, label in rows))
+
+
+def training_of(job: Job, corpus: CorpusSplit, folder: Path) -> Training:
+    """The training of an intent job, with `folder` for its checkpoints."""
+    return Training(
+        task="intent",
+        train=corpus.train,
+        dev=corpus.dev,
+        source_lang="spa_Latn",
+        target_lang="spa_Latn",
+        labels=tuple(sorted(set(corpus.train.labels))),
+        recipe=job.recipe,
+        seed=job.seed,
+        checkpoint=folder / "checkpoint",
+    )
+
+
+def query_of(texts: tuple[str, ...]) -> Query:
+    """Asks for the intents of Spanish texts."""
+    return Query("intent", texts, "spa_Latn", "spa_Latn", tuple(_VERBS["spa_Latn"]), Inference(""))
 
 
 @pytest.fixture(autouse=True)

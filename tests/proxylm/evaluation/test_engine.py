@@ -16,7 +16,7 @@ import pytest
 
 from proxylm import identity
 from proxylm.evaluation import byte_transformer
-from proxylm.evaluation.contract import Batch, Job, TextPart
+from proxylm.evaluation.contract import Batch, Job, TextPart, Training
 from proxylm.evaluation.engine import evaluate
 
 MakePart = Callable[[str], TextPart]
@@ -28,9 +28,9 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     seeds: list[int] = []
     fit = byte_transformer.ByteTransformer.fit
 
-    def counted(self: Any, train: Any, dev: Any, recipe: Any, seed: int) -> Any:
-        seeds.append(seed)
-        return fit(self, train, dev, recipe, seed)
+    def counted(self: Any, training: Training) -> Any:
+        seeds.append(training.seed)
+        return fit(self, training)
 
     monkeypatch.setattr(byte_transformer.ByteTransformer, "fit", counted)
     return seeds

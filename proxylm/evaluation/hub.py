@@ -1,0 +1,130 @@
+"""Loads pre-trained models and tokenisers: from the hub at a pinned commit, or from a folder.
+
+Never runs code that comes with a model, and never reads pickled weights. What goes wrong with a
+name, a gate or the network becomes one line for the user.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from proxylm.errors import InputError, ProxyLMError
+from proxylm.evaluation.batching import is_out_of_memory
+from proxylm.evaluation.contract import ModelSpec
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+T = TypeVar("T")
+
+
+def load_model(auto_class: Any, spec: ModelSpec, device: str, **options: Any) -> Any:
+    """A model of `spec.config` on `device`, in evaluation mode.
+
+    `path` is a folder or a name on the hub (default: the model's id), `file` a GGUF file in it,
+    `precision` of the weights in memory fp32 (default), bf16 or fp16. On the hub `spec.revision`
+    is a commit. Raises InputError for what is not there or may not be loaded, ProxyLMError where
+    it does not fit into memory.
+    """
+    precision = spec.config.get("precision", "fp32")
+    if precision not in _DTYPES:
+        raise InputError(f"{spec.model_id}: precision {precision}; there are {', '.join(_DTYPES)}")
+
+    def load() -> Any:
+        model = auto_class.from_pretrained(
+            **_where(spec),
+            trust_remote_code=False,
+            use_safetensors=None if "file" in spec.config else True,
+            dtype=_DTYPES[precision],
+            **options,
+        )
+        return model.to(device).eval()
+
+    try:
+        return _explained(spec, load)
+    except (RuntimeError, MemoryError) as error:
+        if is_out_of_memory(error):
+            raise ProxyLMError(
+                f"{spec.model_id} does not fit into the memory of {device}"
+            ) from None
+        raise
+
+
+def load_tokenizer(spec: ModelSpec, **options: Any) -> Any:
+    """The tokeniser that comes with the model. Raises InputError as `load_model` does."""
+    from transformers import AutoTokenizer
+
+    return _explained(
+        spec,
+        lambda: AutoTokenizer.from_pretrained(**_where(spec), trust_remote_code=False, **options),
+    )
+
+
+def model_type(spec: ModelSpec) -> str:
+    """The family: `model_type` of the model's configuration, for example m2m_100."""
+    from transformers import AutoConfig
+
+    config = _explained(
+        spec, lambda: AutoConfig.from_pretrained(**_where(spec), trust_remote_code=False)
+    )
+    return str(config.model_type)
+
+
+def _where(spec: ModelSpec) -> dict[str, Any]:
+    path = str(spec.config.get("path", spec.model_id))
+    where: dict[str, Any] = {"pretrained_model_name_or_path": path}
+    if "file" in spec.config:
+        where["gguf_file"] = str(spec.config["file"])
+    if Path(path).is_absolute() or path.startswith("."):
+        if not Path(path).is_dir():
+            raise InputError(f"{spec.model_id}: there is no folder {path}")
+        return where
+    if not _COMMIT.fullmatch(spec.revision):
+        raise InputError(
+            f"{spec.model_id} has revision {spec.revision!r}: a model of the hub is pinned to a "
+            "commit, 40 hexadecimal digits (the page `Files and versions` shows it)"
+        )
+    where["revision"] = spec.revision
+    return where
+
+
+def _explained(spec: ModelSpec, load: Callable[[], T]) -> T:
+    """What `load` gives; its errors as one line that says what to do."""
+    name, path = spec.model_id, spec.config.get("path", spec.model_id)
+    try:
+        return load()
+    except GatedRepoError:
+        raise InputError(
+            f"{name}: {path} is gated; accept its terms on the hub and set HF_TOKEN"
+        ) from None
+    except RepositoryNotFoundError:
+        raise InputError(
+            f"{name}: the hub has no model {path}, or it is private (HF_TOKEN opens it)"
+        ) from None
+    except RevisionNotFoundError:
+        raise InputError(f"{name}: {path} has no revision {spec.revision}") from None
+    except LocalEntryNotFoundError:
+        raise InputError(
+            f"{name}: {path} is not in the cache and the hub cannot be reached; "
+            "download it where there is a network, or give a folder as `path`"
+        ) from None
+    except (EntryNotFoundError, HfHubHTTPError) as error:
+        raise InputError(f"{name}: {_first_line(error)}") from None
+    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
+        raise InputError(f"{name}: {path} cannot be loaded: {_first_line(error)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
