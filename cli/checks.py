@@ -29,3 +29,15 @@ def check_model(home: "Home", model: str | None) -> None:
             f"unknown model {model!r}{did_you_mean(model, known)} "
             "`plm-admin list models` shows them"
         )
+
+
+def check_catalogue_model(home: "Home", model: str | None) -> None:
+    """Raises UsageError, with the nearest names, for a model that is not in the catalogue."""
+    from proxylm.catalogue import did_you_mean, read_catalogue
+
+    known = sorted(entry.id for entry in read_catalogue(home.catalogue).models)
+    if model is not None and model not in known:
+        raise UsageError(
+            f"the catalogue has no model {model!r}{did_you_mean(model, known)} "
+            "`plm-admin add-model` adds one"
+        )

@@ -214,6 +214,7 @@ def sql(
 
 def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Show what the home holds, what waits and what failed."""
+    from tasks.plan import parked
     from warehouse.database import reading, schema_version
     from warehouse.home import Home
 
@@ -248,6 +249,10 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
             "SELECT reason, count(*), list_sort(list(DISTINCT model_id)) FROM runs "
             "WHERE status = 'failed' GROUP BY reason ORDER BY 2 DESC, 1"
         ).fetchall()
+        facts["parked_evaluations"] = [
+            {"model": model, "training": key[:12], "reason": reason}
+            for key, model, reason in parked(connection)
+        ]
         found = connection.execute(_TOTALS)
         columns = [column[0] for column in found.description]
         totals = dict(zip(columns, found.fetchall()[0], strict=True))
@@ -267,7 +272,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(facts)
         return
-    shown = ("failed_trainings", "failed_runs_by_reason", "cost")
+    shown = ("failed_trainings", "failed_runs_by_reason", "parked_evaluations", "cost")
     tables = {name: facts.pop(name) for name in shown} | {"total_cost": [facts.pop("total_cost")]}
     print_facts(facts, as_json=False)
     for name, rows in tables.items():

@@ -5,7 +5,8 @@ Data goes to stdout, words to stderr. Nothing here opens the warehouse.
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -75,6 +76,21 @@ def print_facts(facts: Mapping[str, Any], as_json: bool) -> None:
         return
     for name, value in facts.items():
         typer.echo(f"{name.replace('_', ' ')}: {cell(value)}")
+
+
+@contextmanager
+def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr while the context lasts, on a terminal only; call the value to advance it."""
+    if not sys.stderr.isatty():
+        yield lambda count: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda count: bar.advance(task, count)
 
 
 def cell(value: Any) -> str:

@@ -7,12 +7,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.checks import check_model, check_task
-from cli.options import HomeOption, JsonOption, TaskOption, print_facts, print_json, print_rows, say
-from proxylm.errors import ProxyLMError, UsageError
+from cli.checks import check_catalogue_model, check_model, check_task
+from cli.options import (
+    HomeOption,
+    JsonOption,
+    TaskOption,
+    print_facts,
+    print_json,
+    print_rows,
+    progress,
+    say,
+)
+from proxylm.errors import UsageError
 
 if TYPE_CHECKING:
+    from tasks.plan import Plan
     from warehouse.home import Home
+
+RetryOption = Annotated[
+    bool, typer.Option("--retry-parked", help="Try once more what failed too often.")
+]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -54,6 +68,7 @@ def demo(
 
 
 def refresh(
+    retry_parked: RetryOption = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -63,7 +78,7 @@ def refresh(
     """
     from warehouse.home import Home
 
-    done = _run_refresh(Home.find(home))
+    done = _run_refresh(Home.find(home), retry_parked)
     said_before = (
         "failed_batches",
         "not_fitted",
@@ -93,6 +108,7 @@ def plan(home: HomeOption = None, as_json: JsonOption = False) -> None:
         "present": made.present,
         "missing": made.missing,
         "waiting": made.waiting,
+        "parked": made.parked,
         "batches": [describe(batch) for batch in made.batches],
     }
     if as_json:
@@ -101,34 +117,86 @@ def plan(home: HomeOption = None, as_json: JsonOption = False) -> None:
     typer.echo(f"{made.wanted} wanted, {made.present} present, {made.missing} missing")
     for batch in made.batches:
         typer.echo(f"  {describe(batch)}")
-    for corpus, reason in made.waiting.items():
-        typer.echo(f"  {corpus}: waiting, {reason}")
+    _say_why_not(made)
 
 
-def evaluate(home: HomeOption = None) -> None:
-    """Make the missing evaluations and load them."""
+def evaluate(
+    model: Annotated[str | None, typer.Option(help="Only this model.")] = None,
+    task: TaskOption = None,
+    source: Annotated[
+        str | None, typer.Option(help="Only trained in, or translated from, this language.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Only tested in, or translated into, this language.")
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Only so many test lines; kept apart from full scores."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    max_gpu_hours: Annotated[
+        float | None,
+        typer.Option(min=0, help="Begin nothing that would pass so many hours of the device."),
+    ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(min=0, help="The same as money; needs --cost-per-hour.")
+    ] = None,
+    cost_per_hour: Annotated[
+        float | None, typer.Option(min=0, help="What an hour of the device costs.")
+    ] = None,
+    retry_parked: RetryOption = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the missing evaluations and load them, without predicting anything."""
     from tasks.catalogue import fetch_catalogue
-    from tasks.evaluate import describe
-    from tasks.evaluate import evaluate as run_batch
+    from tasks.evaluate import run_batch
     from tasks.load import load
+    from tasks.plan import Wanted
     from tasks.plan import plan as make_plan
     from warehouse.home import Home
 
-    path = str(Home.find(home).path)
+    here = Home.find(home)
+    path = str(here.path)
+    check_task(task)
+    check_catalogue_model(here, model)
+    codes = [_code(language) for language in (source, target)]
+    budget = _budget(max_gpu_hours, max_cost, cost_per_hour)
     load(path)
     fetch_catalogue(path)
-    made = make_plan(path)
-    failed = 0
-    for batch in made.batches:
-        say(describe(batch))
-        try:
-            run_batch(batch.to_json(), path)
-        except ProxyLMError as error:
-            say(f"  failed: {error}")
-            failed += 1
+    made = make_plan(path, Wanted(model, task, codes[0], codes[1], limit, retry_parked))
+    failures, seconds, not_begun = [], 0.0, 0
+    with progress(made.to_make, "evaluations") as advance:
+        for batch in made.batches:
+            left = None if budget is None else budget - seconds
+            if left is not None and left <= 0:
+                not_begun += len(batch.jobs)
+                continue
+            done = run_batch(batch, path, device, left, lambda job: advance(len(job.tests)))
+            seconds += done.device_seconds
+            not_begun += done.not_begun
+            for job, reason in done.failures:
+                what = " ".join([job.model.model_id, "-".join(job.languages)]).strip()
+                failures.append({"what": what, "reason": reason})
+                say(f"{what} failed: {reason}")
     report = load(path)
-    typer.echo(f"evaluations made: {report.evaluations} of {made.missing} missing")
-    if failed:
+    facts = {
+        "evaluations_made": report.evaluations,
+        "missing_before": made.missing,
+        "device_seconds": round(seconds, 1),
+        "trainings_left_by_the_budget": not_begun,
+        "parked": made.parked,
+        "waiting": made.waiting,
+        "failed": failures,
+    }
+    if as_json:
+        print_json(facts)
+    else:
+        typer.echo(f"evaluations made: {report.evaluations} of {made.missing} missing")
+        if not_begun:
+            typer.echo(f"left for the next time, the budget is spent: {not_begun} trainings")
+        _say_why_not(made)
+    if failures:
         raise typer.Exit(1)
 
 
@@ -246,7 +314,7 @@ def _folder(home: Path | None) -> Path:
     return home or Path(os.environ.get("PLM_HOME") or "plm")
 
 
-def _run_refresh(home: "Home") -> dict[str, Any]:
+def _run_refresh(home: "Home", retry_parked: bool = False) -> dict[str, Any]:
     """Run the flow against PREFECT_API_URL, or with a temporary server of its own."""
     defaults = {
         "DO_NOT_TRACK": "1",
@@ -261,7 +329,29 @@ def _run_refresh(home: "Home") -> dict[str, Any]:
         os.environ.setdefault(name, value)
     from flows.refresh import refresh as flow
 
-    return flow(home=str(home.path))
+    return flow(home=str(home.path), retry_parked=retry_parked)
+
+
+def _say_why_not(made: "Plan") -> None:
+    for what, reason in made.waiting.items():
+        typer.echo(f"  {what}: waiting, {reason}")
+    for what, reason in made.parked.items():
+        typer.echo(f"  {what}: parked, {reason}; --retry-parked tries again")
+
+
+def _code(language: str | None) -> str | None:
+    from proxylm.languages import resolve
+
+    return resolve(language).code if language else None
+
+
+def _budget(hours: float | None, cost: float | None, cost_per_hour: float | None) -> float | None:
+    """Seconds of the device that may be spent: the smaller of both limits, None without one."""
+    if cost is not None and not cost_per_hour:
+        raise UsageError("--max-cost needs --cost-per-hour, what an hour of the device costs")
+    limits = [hours, cost / cost_per_hour if cost is not None and cost_per_hour else None]
+    given = [3600 * limit for limit in limits if limit is not None]
+    return min(given) if given else None
 
 
 def _fail_on(done: dict[str, Any]) -> None:

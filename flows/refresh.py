@@ -9,7 +9,7 @@ from flows.evaluate import run_batches
 from tasks.catalogue import catalogue_task
 from tasks.features import features_task
 from tasks.load import load_task
-from tasks.plan import plan_task
+from tasks.plan import Wanted, plan_task
 from tasks.predict import predict_task
 from tasks.publish import publish_task
 from tasks.retrain import retrain_task
@@ -17,8 +17,11 @@ from tasks.settings import home_path, task_runner
 
 
 @flow(name="refresh", task_runner=task_runner())
-def refresh(home: str | None = None) -> dict[str, Any]:
-    """Fetch, evaluate what is missing, retrain, predict and publish; returns what was done."""
+def refresh(home: str | None = None, retry_parked: bool = False) -> dict[str, Any]:
+    """Fetch, evaluate what is missing, retrain, predict and publish; returns what was done.
+
+    `retry_parked` tries once more what failed so often that it was given up.
+    """
     logger = get_run_logger()
     path = home_path(home)
     load_task(path)  # what an interrupted refresh left
@@ -26,10 +29,12 @@ def refresh(home: str | None = None) -> dict[str, Any]:
     logger.info(
         f"catalogue: {fetched.parts} texts ({fetched.fetched} new), {fetched.models} models"
     )
-    plan = plan_task(path)
+    plan = plan_task(path, Wanted(parked=retry_parked))
     logger.info(
         f"plan: {plan.wanted} evaluations wanted, {plan.present} present, {plan.missing} to make"
     )
+    for what, reason in plan.parked.items():
+        logger.warning(f"plan: {what} is parked: {reason}")
     failures = run_batches(plan.batches, path)
     loaded = load_task(path)
     features = features_task(path)
@@ -49,6 +54,7 @@ def refresh(home: str | None = None) -> dict[str, Any]:
         "re_evaluated": loaded.repeated,
         "failed_batches": failures,
         "waiting": plan.waiting,
+        "parked": plan.parked,
         "rejected_files": loaded.files_rejected,
         "retrained": len(retrained.made),
         "not_fitted": retrained.refused,

@@ -11,11 +11,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from proxylm.errors import InputError, ProxyLMError, UsageError
 from proxylm.landing import write_atomically
 from proxylm.languages import resolve
+from proxylm.recipes import recipe
 from proxylm.records import Mode, Task
 
 LOCAL_FILE = "local.yaml"
@@ -26,6 +35,16 @@ def _canonical(language: str) -> str:
     try:
         return str(resolve(language).code)
     except UsageError as error:
+        raise ValueError(str(error)) from None
+
+
+def _recipe(value: Any) -> Any:
+    """A recipe by its name, or like another one; see `recipes.recipe`."""
+    if not isinstance(value, str | dict):
+        return value
+    try:
+        return recipe(value)
+    except InputError as error:
         raise ValueError(str(error)) from None
 
 
@@ -56,6 +75,7 @@ class CorpusEntry(_Entry):
     seed: int = 0  # of generated text
     train_size: int = Field(gt=0)
     test_size: int = Field(gt=0)
+    dev_size: int = Field(default=0, ge=0)  # lines for early stopping, of those left over
     licence: str | None = None
     reader: Reader = "file"
     parts: tuple[PartEntry, ...] = ()
@@ -91,7 +111,8 @@ class ModelEntry(_Entry):
     revision: str = "1"
     kind: str
     config: dict[str, Any] = {}
-    recipe: dict[str, Any] = Field(default={"name": "default"})
+    recipe: Annotated[dict[str, Any], BeforeValidator(_recipe)] = Field(default={"name": "default"})
+    inference: dict[str, Any] = {}  # fields of `evaluation.contract.Inference`
     mode: Mode
     role: Literal["proxy", "estimated"]
     tasks: tuple[Task, ...]

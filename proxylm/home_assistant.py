@@ -1,4 +1,4 @@
-"""Intent utterances in 31 languages, generated from Home Assistant's sentence templates.
+"""Utterances with intents or slots in 31 languages, from Home Assistant's sentence templates.
 
 The package `home-assistant-intents` holds templates that volunteers wrote for each language; this
 module draws utterances from them at random. The templates leave the names of rooms, devices and
@@ -7,9 +7,11 @@ user would type them into Home Assistant. It knows nothing of splits, files or m
 """
 
 import random
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proxylm.corpora import Labelled
 from proxylm.errors import InputError
@@ -21,6 +23,8 @@ CORPUS_ID = "home-assistant-intents"
 LICENCE = "Apache-2.0"
 GENERATOR_VERSION = "1"
 """Raised when the same language, n and seed would give other utterances."""
+SLOT_GENERATOR_VERSION = "slots-1"
+"""The same for utterances with slots."""
 
 SHARED_INTENTS: tuple[str, ...] = (
     "HassCancelAllTimers",
@@ -134,6 +138,19 @@ _WORDS: Mapping[str, tuple[list[str], ...]] = {
 _MAX_DRAWS = 40
 """Draws without a new utterance after which an intent counts as exhausted."""
 
+_ONE_SLOT = {"floor": "area"}
+"""Both are names of rooms here, so nothing in an utterance tells them apart."""
+
+_WITHOUT_SPACES = frozenset({"tha_Thai", "zho_Hans"})
+"""Languages written without spaces; a word of them is one letter with its marks, see `_letters`."""
+
+
+class _Piece(NamedTuple):
+    """Part of a drawn utterance, and the slot that it fills."""
+
+    text: str
+    slot: str | None
+
 
 def provenance(language: str, n: int, seed: int) -> dict[str, str]:
     """What the utterances of `generate` depend on, for the corpus file. Needs the demo extra."""
@@ -161,28 +178,107 @@ def generate(language: str, n: int, seed: int) -> Labelled:
     Raises InputError for a language outside `LANGUAGES`, when the packages are not installed, and
     when the templates hold fewer than `n` distinct utterances.
     """
+    return _distinct(language, n, seed, lambda intent, pieces: (_text(pieces), intent))
+
+
+def provenance_of_slots(language: str, n: int, seed: int) -> dict[str, str]:
+    """What the utterances of `generate_slots` depend on, for the corpus file."""
+    return {**provenance(language, n, seed), "generator": SLOT_GENERATOR_VERSION}
+
+
+def generate_slots(language: str, n: int, seed: int) -> Labelled:
+    """`n` distinct utterances with at least one slot: words and their BIO tags, both parted by
+    single spaces; intents taking turns, the same in every process.
+
+    The slots are those of the templates (area, name, temperature, ...), except that a floor counts
+    as an area: both are filled with names of rooms here. A word that a slot fills only in part
+    (a prefix or an ending that the template writes together with it) has the slot's tag. Thai
+    and Chinese are parted into letters. Raises InputError as `generate` does.
+    """
+    part = _letters if language in _WITHOUT_SPACES else _words
+    return _distinct(language, n, seed, lambda _, pieces: part(pieces))
+
+
+def _distinct(
+    language: str,
+    n: int,
+    seed: int,
+    read: Callable[[str, Sequence[_Piece]], tuple[str, str] | None],
+) -> Labelled:
+    """`n` distinct texts and their labels, as `read` makes them of an intent and its pieces.
+
+    None stands for a draw that does not count.
+    """
     if language not in LANGUAGES:
         raise InputError(
             f"{CORPUS_ID} has no language {language}; it has {', '.join(sorted(LANGUAGES))}"
         )
     sampler = _Sampler(language, random.Random(f"{CORPUS_ID}/{language}/{seed}"))
-    labels: dict[str, str] = {}  # utterance to intent, in the order in which they were drawn
+    labels: dict[str, str] = {}  # text to label, in the order in which they were drawn
     rotation = [intent for intent in SHARED_INTENTS if intent in sampler.intents.intents]
     while len(labels) < n and rotation:
         for intent in list(rotation):
-            text = next(
-                (t for t in sampler.utterances(intent, _MAX_DRAWS) if t not in labels), None
-            )
-            if text is None:
+            draws = (read(intent, sampler.draw(intent)) for _ in range(_MAX_DRAWS))
+            row = next((row for row in draws if row and row[0] not in labels), None)
+            if row is None:
                 rotation.remove(intent)
             elif len(labels) < n:
-                labels[text] = intent
+                labels[row[0]] = row[1]
     if len(labels) < n:
         raise InputError(
             f"{CORPUS_ID} has only {len(labels)} distinct utterances in {language}; "
             f"{n} were asked for. Ask for fewer training or test lines."
         )
     return Labelled(tuple(labels), tuple(labels.values()))
+
+
+def _text(pieces: Sequence[_Piece]) -> str:
+    """The utterance, its words parted by single spaces."""
+    return " ".join("".join(piece.text for piece in pieces).replace("_", " ").split())
+
+
+def _words(pieces: Sequence[_Piece]) -> tuple[str, str] | None:
+    """Words and BIO tags; None where no slot is filled."""
+    return _tagged(pieces, lambda word, letter: False)
+
+
+def _letters(pieces: Sequence[_Piece]) -> tuple[str, str] | None:
+    """The same with a word for each letter: marks stay on it, digits and Latin together."""
+
+    def begins_a_word(word: str, letter: str) -> bool:
+        if unicodedata.category(letter).startswith("M"):
+            return False
+        return not (letter.isascii() and letter.isalnum() and word.isascii() and word.isalnum())
+
+    return _tagged(pieces, begins_a_word)
+
+
+def _tagged(
+    pieces: Sequence[_Piece], begins_a_word: Callable[[str, str], bool]
+) -> tuple[str, str] | None:
+    """`begins_a_word` is asked for the word so far and the next letter, which no space parts."""
+    words: list[str] = []
+    filled: list[_Piece | None] = []  # the first piece with a slot in each word
+    apart = True
+    for piece in pieces:
+        for letter in piece.text.replace("_", " "):
+            if letter.isspace():
+                apart = True
+                continue
+            if apart or begins_a_word(words[-1], letter):
+                words.append("")
+                filled.append(None)
+            apart = False
+            words[-1] += letter
+            if piece.slot and filled[-1] is None:
+                filled[-1] = piece
+    if not any(filled):
+        return None
+    tags = []
+    for before, now in pairwise([None, *filled]):
+        slot = now and _ONE_SLOT.get(str(now.slot), now.slot)
+        tags.append("O" if not slot else f"I-{slot}" if now is before else f"B-{slot}")
+    return " ".join(words), " ".join(tags)
 
 
 def _extra_missing() -> InputError:
@@ -221,35 +317,37 @@ class _Sampler:
         self._names = {"area": rooms, "floor": rooms, "name": devices}
         self._things = things
 
-    def utterances(self, intent: str, n: int) -> Iterator[str]:
-        """At most `n` utterances, with repetition, drawn as they are asked for."""
-        return (self._utterance(intent) for _ in range(n))
-
-    def _utterance(self, intent: str) -> str:
+    def draw(self, intent: str) -> list[_Piece]:
+        """One utterance in pieces; the same one may come again."""
         block = self._rng.choice(self.intents.intents[intent].data)
         sentence = self._rng.choice(block.sentences)
         rules = {**self.intents.expansion_rules, **block.expansion_rules}
         lists = {**self.intents.slot_lists, **block.slot_lists}
-        text = self._expand(sentence.expression, rules, lists)
-        return " ".join(text.replace("_", " ").split())
+        return self._expand(sentence.expression, rules, lists)
 
-    def _expand(self, expression: Any, rules: Mapping[str, Any], lists: Mapping[str, Any]) -> str:
+    def _expand(
+        self, expression: Any, rules: Mapping[str, Any], lists: Mapping[str, Any]
+    ) -> list[_Piece]:
         import hassil
 
         match expression:
             case hassil.TextChunk():
-                return str(expression.original_text)
+                return [_Piece(str(expression.original_text), None)]
             case hassil.Alternative():
                 return self._expand(self._rng.choice(expression.items), rules, lists)
             case hassil.Permutation():
                 order = self._rng.sample(expression.items, len(expression.items))
-                return " ".join(self._expand(item, rules, lists) for item in order)
+                pieces = []
+                for item in order:
+                    pieces += [*self._expand(item, rules, lists), _Piece(" ", None)]
+                return pieces[:-1]
             case hassil.Group():
-                return "".join(self._expand(item, rules, lists) for item in expression.items)
+                return [p for item in expression.items for p in self._expand(item, rules, lists)]
             case hassil.RuleReference():
                 return self._expand(rules[expression.rule_name].expression, rules, lists)
             case hassil.ListReference():
-                return self._value(expression, rules, lists)
+                value = self._value(expression, rules, lists)
+                return [_Piece(value, str(expression.slot_name))]
         raise TypeError(f"unknown kind of template: {expression!r}")
 
     def _value(self, reference: Any, rules: Mapping[str, Any], lists: Mapping[str, Any]) -> str:
@@ -266,7 +364,8 @@ class _Sampler:
             case hassil.RangeSlotList():
                 return str(self._rng.randrange(slots.start, slots.stop + 1, slots.step))
             case hassil.TextSlotList():
-                return self._expand(self._rng.choice(slots.values).text_in, rules, lists)
+                value = self._rng.choice(slots.values).text_in
+                return "".join(piece.text for piece in self._expand(value, rules, lists))
             case hassil.WildcardSlotList():
                 return self._rng.choice(self._things)
         raise TypeError(f"unknown kind of list: {slots!r}")

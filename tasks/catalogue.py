@@ -18,7 +18,6 @@ from tasks.settings import LOCK_RETRIES, busy
 from warehouse.home import Home
 from warehouse.loader import register
 
-
 _GENERATORS = {
     "home-assistant-intents": (home_assistant.generate, home_assistant.provenance),
     "home-assistant-slots": (home_assistant.generate_slots, home_assistant.provenance_of_slots),
@@ -63,7 +62,9 @@ def _fetch_part(home: Home, corpus: CorpusEntry, part: PartEntry) -> tuple[Corpu
     """The split text of a part, and whether it had to be made."""
     path = part_path(home, corpus.id, part)
     wanted = {"train_size": str(corpus.train_size), "test_size": str(corpus.test_size)}
-    n_lines = corpus.train_size + corpus.test_size
+    if corpus.dev_size:
+        wanted["dev_size"] = str(corpus.dev_size)
+    n_lines = corpus.train_size + corpus.dev_size + corpus.test_size
     generated = _GENERATORS.get(part.reader)
     if generated:
         wanted |= generated[1](part.language, n_lines, corpus.seed)
@@ -80,8 +81,11 @@ def _fetch_part(home: Home, corpus: CorpusEntry, part: PartEntry) -> tuple[Corpu
     # The test size decides which lines are tested on, so it is part of what the text is. The
     # training size is not: it is in the key of a training, and the test lines stay the same.
     lines = corpus_fingerprint(list(zip(rows.texts, rows.labels, strict=True)))
-    fingerprint = digest({"lines": lines, "test_size": corpus.test_size})
-    made = split(rows, fingerprint, corpus.train_size, corpus.test_size)
+    sizes = {"test_size": corpus.test_size}
+    if corpus.dev_size:  # the dev lines decide when a training ends
+        sizes["dev_size"] = corpus.dev_size
+    fingerprint = digest({"lines": lines, **sizes})
+    made = split(rows, fingerprint, corpus.train_size, corpus.test_size, corpus.dev_size)
     write_corpus(made, path, wanted)
     return made, True
 

@@ -1,13 +1,12 @@
 """Stage `evaluate`: a batch of evaluations in a process of its own.
 
-The process never opens the warehouse: it writes landing files. A batch that hangs is killed with
-all its children when its time is over; what it had finished is in the landing folder.
+The process never opens the warehouse: it writes landing files. What dies there is recorded as a
+failed run, and the rest goes on; see `proxylm/evaluation/supervisor.py`.
 """
 
 import os
-import signal
 import subprocess
-import sys
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -19,67 +18,53 @@ from prefect.logging import get_run_logger
 
 from proxylm import __version__
 from proxylm.errors import ProxyLMError
-from proxylm.evaluation.contract import Batch
-from proxylm.identity import digest
-from proxylm.landing import landed_evaluations, write_atomically
-from tasks.settings import evaluation_seconds, workers
+from proxylm.evaluation.contract import Batch, Job
+from proxylm.evaluation.supervisor import EvaluationCrashed, Limits, Supervised, supervise
+from proxylm.landing import landed_evaluations
+from tasks.settings import evaluation_bytes, evaluation_seconds, workers
 from warehouse.home import Home
-
-JOB_FAILED = 1
-"""Exit code of a worker that went through its batch but recorded a failed job."""
-
-
-class EvaluationCrashed(ProxyLMError):
-    """The process of a batch died; what it had finished is in the landing folder."""
 
 
 def evaluate(batch: str, home: str) -> None:
     """Run what is left of one batch (its JSON) and wait for it.
 
-    Raises EvaluationCrashed when the process dies, and ProxyLMError when its time is over or when
-    a job failed (it is recorded as a failed run; the other jobs are done).
+    Raises EvaluationCrashed when the process cannot do any of it, and ProxyLMError when a job
+    failed (it is recorded as a failed run; the other jobs are done).
     """
+    done = run_batch(Batch.from_json(batch), home)
+    if done.failures:
+        job, reason = done.failures[0]
+        more = f", and {len(done.failures) - 1} more" if len(done.failures) > 1 else ""
+        what = f"{job.model.model_id} {'-'.join(job.languages)}".strip()
+        raise ProxyLMError(f"{what} failed: {reason}{more} (`plm-admin status` shows them)")
+
+
+def run_batch(
+    batch: Batch,
+    home: str,
+    device: str = "auto",
+    budget_seconds: float | None = None,
+    on_end: Callable[[Job], None] | None = None,
+) -> Supervised:
+    """Run what is left of a batch under supervision, see `supervisor.supervise`."""
     here = Home.find(home)
-    left = _not_landed(Batch.from_json(batch), here)
-    if not left.jobs:
-        return
-    name = digest(left.to_json())[:16]
-    folder = here.runs / "batches"
-    folder.mkdir(exist_ok=True)
-    path, log = folder / f"{name}.json", folder / f"{name}.log"
-    write_atomically(path, left.to_json().encode())
+    left = _not_landed(batch, here)
     threads = max(1, (os.cpu_count() or 1) // workers())
-    command = [sys.executable, "-m", "proxylm.evaluation", str(path), "--home", str(here.path)]
-    command += ["--threads", str(threads)]
-    limit = evaluation_seconds()
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            # Libraries that count the CPUs themselves must not take those of other batches.
-            env={
-                "PLM_CODE_REVISION": code_revision(),
-                **os.environ,
-                "OMP_NUM_THREADS": str(threads),
-            },
-            start_new_session=True,
-        )
-        try:
-            status = process.wait(limit)
-        except subprocess.TimeoutExpired:
-            raise ProxyLMError(
-                f"batch {name} was stopped after {limit:g} s (PLM_EVALUATION_SECONDS); see {log}"
-            ) from None
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-    if status == JOB_FAILED:
-        raise ProxyLMError(f"batch {name}: {_tail(log)} (see {log}, and `plm-admin status`)")
-    if status:
-        raise EvaluationCrashed(f"batch {name} ended with {status}: {_tail(log)} (see {log})")
+    return supervise(
+        left,
+        here.path,
+        Limits(evaluation_seconds(), evaluation_bytes()),
+        threads=threads,
+        device=device,
+        budget_seconds=budget_seconds,
+        # Libraries that count the CPUs themselves must not take those of other batches.
+        environment={
+            "PLM_CODE_REVISION": code_revision(),
+            **os.environ,
+            "OMP_NUM_THREADS": str(threads),
+        },
+        on_end=on_end,
+    )
 
 
 @cache
@@ -116,16 +101,12 @@ def _evaluate_and_log(batch: str, home: str) -> None:
     evaluate(batch, home)
 
 
-def _tail(log: Path) -> str:
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return lines[-1] if lines else "no output"
-
-
 def _crashed(_task: Any, _run: TaskRun, state: "State[Any]") -> bool:
     return isinstance(state.data, EvaluationCrashed) or "EvaluationCrashed" in (state.message or "")
 
 
-# A lost process or a full memory may be over on the next try. A failed job would fail again.
+# A worker that cannot even begin may be able to on the next try. A failed job is tried again by
+# the next refresh.
 evaluate_task: Any = task(
     name="evaluate",
     retries=2,

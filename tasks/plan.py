@@ -4,11 +4,12 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import duckdb
 from prefect import task
 
 from proxylm.catalogue import CorpusEntry, ModelEntry, read_catalogue
 from proxylm.corpora import read_corpus
-from proxylm.evaluation.contract import Batch, Job, ModelSpec, TextPart
+from proxylm.evaluation.contract import Batch, Job, ModelSpec, TextPart, kind_named
 from tasks.catalogue import part_path
 from warehouse.database import reading
 from warehouse.home import Home
@@ -16,6 +17,20 @@ from warehouse.home import Home
 SEED = 0
 JOBS_PER_BATCH = 6
 """Trainings in one batch: enough to pay for a process's start, few enough to share the work."""
+TRIES = 3
+"""Failed runs of one training in a row after which it is parked."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What of the catalogue is asked for; None asks for all."""
+
+    model: str | None = None
+    task: str | None = None
+    source: str | None = None  # language trained on; for mt translated from
+    target: str | None = None  # language tested on; for mt translated into
+    limit: int | None = None  # lines of each test part
+    parked: bool = False  # what has been given up, too
 
 
 @dataclass
@@ -25,33 +40,52 @@ class Plan:
     batches: list[Batch] = field(default_factory=list)
     wanted: int = 0
     present: int = 0
-    waiting: dict[str, str] = field(default_factory=dict)  # corpus: why nothing evaluates it
+    waiting: dict[str, str] = field(default_factory=dict)  # corpus or model: why nothing is done
+    parked: dict[str, str] = field(default_factory=dict)  # training: why it failed the last time
 
     @property
     def missing(self) -> int:
         return self.wanted - self.present
 
+    @property
+    def to_make(self) -> int:
+        """Those of the missing ones that are in a batch, not parked."""
+        return sum(len(job.tests) for batch in self.batches for job in batch.jobs)
 
-def plan(home: str) -> Plan:
+
+def plan(home: str, wanted: Wanted | None = None) -> Plan:
     """The plan for a home whose landing folder has been loaded."""
+    wanted = wanted or Wanted()
     here = Home.find(home)
     catalogue = read_catalogue(here.catalogue)
     with reading(here) as connection:
         rows = connection.execute("SELECT evaluation_key FROM evaluations").fetchall()
+        given_up = {} if wanted.parked else {key: why for key, _, why in parked(connection)}
     present = {row[0] for row in rows}
     result = Plan()
     jobs: dict[str, list[Job]] = defaultdict(list)
+    parts = {corpus.id: _parts(here, corpus) for corpus in catalogue.corpora}
+    pairs = [part for c in catalogue.corpora if c.task == "mt" for part in parts[c.id]]
     for corpus in catalogue.corpora:
+        if wanted.task not in (None, corpus.task):
+            continue
         models = [model for model in catalogue.models if corpus.task in model.tasks]
         if not models:
             result.waiting[corpus.id] = f"no model in the catalogue evaluates {corpus.task}"
-        parts = _parts(here, corpus)
         for model in models:
-            for job in _jobs(parts, corpus, model):
+            if wanted.model not in (None, model.id):
+                continue
+            if corpus.task not in kind_named(model.kind).tasks:
+                result.waiting[model.id] = f"a {model.kind} does not do {corpus.task}"
+                continue
+            for job in _jobs(parts[corpus.id], pairs, corpus, model, wanted):
                 missing = tuple(t for t in job.tests if job.evaluation_key(t) not in present)
                 result.wanted += len(job.tests)
                 result.present += len(job.tests) - len(missing)
-                if missing:
+                if missing and job.training_key in given_up:
+                    what = " ".join([model.id, corpus.id, "-".join(job.languages)]).strip()
+                    result.parked[what] = given_up[job.training_key]
+                elif missing:
                     jobs[model.id].append(replace(job, tests=missing))
     # The largest models first: they take longest, and the fan-out should not end on one of them.
     sizes = {model.id: model.n_parameters or 0 for model in catalogue.models}
@@ -62,36 +96,112 @@ def plan(home: str) -> Plan:
     return result
 
 
-def _parts(home: Home, corpus: CorpusEntry) -> list[tuple[TextPart, int]]:
-    """The fetched texts of a corpus, each with its number of training lines."""
+def parked(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
+    """Trainings that failed TRIES times since they last completed: key, model, last reason."""
+    return connection.execute(
+        "SELECT training_key, any_value(model_id), arg_max(reason, started_at) "
+        "FROM runs r WHERE status = 'failed' AND started_at > coalesce("
+        "(SELECT max(c.started_at) FROM runs c WHERE c.training_key = r.training_key "
+        "AND c.status = 'completed'), '-infinity'::TIMESTAMP) "
+        "GROUP BY training_key HAVING count(*) >= ? ORDER BY 2, 1",
+        [TRIES],
+    ).fetchall()
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One language (or pair) of a corpus that has been fetched."""
+
+    text: TextPart
+    n_train: int
+    n_test: int
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        return self.text.source_lang, self.text.target_lang
+
+
+def _parts(home: Home, corpus: CorpusEntry) -> list[_Part]:
     parts = []
     for entry in corpus.parts:
         path = part_path(home, corpus.id, entry)
         split = read_corpus(path).split
-        part = TextPart(
+        text = TextPart(
             corpus_id=corpus.id,
             source_lang=entry.language,
             target_lang=entry.with_language or entry.language,
             fingerprint=split.fingerprint,
             path=str(path.relative_to(home.path)),
         )
-        parts.append((part, len(split.train.texts)))
+        parts.append(_Part(text, len(split.train), len(split.test)))
     return parts
 
 
-def _jobs(parts: list[tuple[TextPart, int]], corpus: CorpusEntry, model: ModelEntry) -> list[Job]:
+def _jobs(
+    parts: list[_Part],
+    pairs: list[_Part],
+    corpus: CorpusEntry,
+    model: ModelEntry,
+    wanted: Wanted,
+) -> list[Job]:
+    """One training a part, or none for a zero-shot model, each with the tests that fit it.
+
+    As in the paper: for intent and slot a model is trained in one language and tested in all; for
+    mt it is trained on a pair and tested on that pair in every corpus (`pairs` are those of all).
+    """
     spec = ModelSpec(model.id, model.revision, model.kind, model.config)
-    tests = tuple(part for part, _ in parts)
-    return [
-        Job(spec, model.mode, model.recipe, SEED, part, n_train, tests, corpus.task)
-        for part, n_train in parts
-        if n_train and (model.train_languages is None or part.source_lang in model.train_languages)
-    ]
+    if model.mode == "zero_shot":
+        trainings: list[_Part | None] = [None]
+    else:
+        languages = model.train_languages
+        trainings = [
+            part
+            for part in parts
+            if part.n_train and (languages is None or part.text.source_lang in languages)
+        ]
+    jobs = []
+    for training in trainings:
+        tests = parts
+        if training and corpus.task == "mt":
+            tests = [part for part in pairs if part.pair == training.pair]
+        tests = [part for part in tests if part.n_test and _is_asked_for(training, part, wanted)]
+        # A limit that takes all lines is none: the score is a full one. So tests are parted by it.
+        limits = {part.text: _limit(wanted.limit, part.n_test) for part in tests}
+        for limit in sorted(set(limits.values()), key=lambda n: n or 0):
+            jobs.append(
+                Job(
+                    model=spec,
+                    mode=model.mode,
+                    recipe=model.recipe,
+                    seed=SEED,
+                    train=training.text if training else None,
+                    train_size=training.n_train if training else None,
+                    tests=tuple(text for text, own in limits.items() if own == limit),
+                    task=corpus.task,
+                    inference=model.inference,
+                    segment_limit=limit,
+                )
+            )
+    return jobs
+
+
+def _limit(limit: int | None, n_test: int) -> int | None:
+    return None if limit is None or limit >= n_test else limit
+
+
+def _is_asked_for(training: _Part | None, test: _Part, wanted: Wanted) -> bool:
+    """Whether the languages are those wanted; intent and slot have the source they trained on."""
+    trained_on = training.text if training else test.text
+    return wanted.source in (None, trained_on.source_lang) and wanted.target in (
+        None,
+        test.text.target_lang,
+    )
 
 
 def _shares_work(jobs: list[Job]) -> bool:
-    """Whether the jobs are cheaper in one process: a frozen encoder reads each text once."""
-    return jobs[0].model.kind == "frozen-encoder"
+    """Whether the jobs are cheaper in one process: one base model in memory serves them all."""
+    model = jobs[0].model
+    return model.kind == "frozen-encoder" or "path" in model.config
 
 
 plan_task: Any = task(name="plan")(plan)

@@ -6,6 +6,7 @@ Read from the environment when a flow starts, so that the same flow runs on one 
 import os
 from typing import Any
 
+import psutil
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from prefect.tasks import Task
@@ -33,8 +34,14 @@ def workers() -> int:
 
 
 def evaluation_seconds() -> float:
-    """Time limit of one batch of evaluations: PLM_EVALUATION_SECONDS, else six hours."""
+    """Time limit of one training with its tests: PLM_EVALUATION_SECONDS, else six hours."""
     return float(os.environ.get("PLM_EVALUATION_SECONDS") or 6 * 3600)
+
+
+def evaluation_bytes() -> int:
+    """Memory one worker may take: PLM_EVALUATION_MEMORY_BYTES, else its share of 85 %."""
+    given = os.environ.get("PLM_EVALUATION_MEMORY_BYTES")
+    return int(given) if given else int(0.85 * psutil.virtual_memory().total / workers())
 
 
 def task_runner() -> "TaskRunner[Any]":

@@ -20,13 +20,13 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -67,8 +67,13 @@ _HYPOTHESES = pa.schema(
     ]
 )
 
-OnJob = Callable[[str, int], None]
-"""Called with `begin` or `end` and the job's number in the batch, from 0."""
+
+class OnJob(Protocol):
+    """Told of each job: `begin`, then `end` with its seconds and, if it failed, why."""
+
+    def __call__(
+        self, event: str, job: int, seconds: float = 0.0, reason: str | None = None
+    ) -> None: ...
 
 
 class JobResult(NamedTuple):
@@ -79,27 +84,41 @@ class JobResult(NamedTuple):
 
 
 def evaluate(
-    batch: Batch, home: Path, threads: int = 1, device: str = "auto", on_job: OnJob | None = None
+    batch: Batch,
+    home: Path,
+    threads: int = 1,
+    device: str = "auto",
+    on_job: OnJob | None = None,
+    budget_seconds: float | None = None,
 ) -> list[JobResult]:
     """Run the jobs one after the other; returns a result a job, failed ones included.
 
     Each process computes with `threads` CPU threads: the work is spread by running batches side
     by side. `device` is a torch device; `auto` takes a GPU where there is one. The caller removes
-    what is already done from the batch; trained weights that are there are used again. Progress
-    goes to standard error, one line a job.
+    what is already done from the batch; trained weights that are there are used again. No job is
+    begun that, at the mean of those before it, would pass `budget_seconds`. Progress goes to
+    standard error, one line a job.
     """
     torch.set_num_threads(threads)
     models = _Models(batch, home, chosen_device(device))
-    results = []
+    results: list[JobResult] = []
+    spent = 0.0
     for index, job in enumerate(batch.jobs):
+        expected = spent / len(results) if results else 0.0
+        if budget_seconds is not None and spent + expected >= budget_seconds:
+            sys.stderr.write(f"{len(batch.jobs) - index} jobs are left: the budget is spent\n")
+            break
         if on_job is not None:
             on_job("begin", index)
+        meter = _Meter()
         bundle = _run_job(job, models, home)
         landing = write_landing(bundle, home / "landing" / "incoming")
         results.append(JobResult(bundle.runs[0], landing))
         _say_progress(index + 1, len(batch.jobs), job, bundle)
+        seconds = meter.seconds()
+        spent += seconds
         if on_job is not None:
-            on_job("end", index)
+            on_job("end", index, seconds, bundle.runs[0].reason)
     return results
 
 

@@ -137,7 +137,7 @@ def test_a_batch_that_takes_too_long_is_killed(
     path = str(tiny_home.path)
     fetch_catalogue(path)
     monkeypatch.setenv("PLM_EVALUATION_SECONDS", "0.2")
-    with pytest.raises(Exception, match=r"was stopped after 0\.2 s"):
+    with pytest.raises(Exception, match=r"stopped after 0\.2 s"):
         evaluate(plan(path).batches[0].to_json(), path)
     assert load(path).evaluations == 0
 
@@ -147,14 +147,11 @@ def test_a_worker_that_dies_is_told_from_a_job_that_fails(
 ) -> None:
     path = str(tiny_home.path)
     fetch_catalogue(path)
-    monkeypatch.setattr("sys.executable", "/bin/false")
-    with pytest.raises(Exception, match="no output"):
-        evaluate(plan(path).batches[0].to_json(), path)
     script = tiny_home.path / "dies.sh"
     script.write_text("#!/bin/sh\nkill -9 $$\n")
     script.chmod(0o700)
     monkeypatch.setattr("sys.executable", str(script))
-    with pytest.raises(EvaluationCrashed, match="ended with -9"):
+    with pytest.raises(EvaluationCrashed, match="ended by signal SIGKILL"):
         evaluate(plan(path).batches[0].to_json(), path)
 
 
