@@ -250,8 +250,8 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
             "WHERE status = 'failed' GROUP BY reason ORDER BY 2 DESC, 1"
         ).fetchall()
         facts["parked_evaluations"] = [
-            {"model": model, "training": key[:12], "reason": reason}
-            for key, model, reason in parked(connection)
+            {"model": found.model_id, "tests": ", ".join(found.key[1]), "reason": found.reason}
+            for found in parked(connection)
         ]
         found = connection.execute(_TOTALS)
         columns = [column[0] for column in found.description]

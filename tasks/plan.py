@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 from prefect import task
@@ -60,7 +60,7 @@ def plan(home: str, wanted: Wanted | None = None) -> Plan:
     catalogue = read_catalogue(here.catalogue)
     with reading(here) as connection:
         rows = connection.execute("SELECT evaluation_key FROM evaluations").fetchall()
-        given_up = {} if wanted.parked else {key: why for key, _, why in parked(connection)}
+        given_up = {} if wanted.parked else {p.key: p.reason for p in parked(connection)}
     present = {row[0] for row in rows}
     result = Plan()
     jobs: dict[str, list[Job]] = defaultdict(list)
@@ -82,11 +82,15 @@ def plan(home: str, wanted: Wanted | None = None) -> Plan:
                 missing = tuple(t for t in job.tests if job.evaluation_key(t) not in present)
                 result.wanted += len(job.tests)
                 result.present += len(job.tests) - len(missing)
-                if missing and job.training_key in given_up:
-                    what = " ".join([model.id, corpus.id, "-".join(job.languages)]).strip()
-                    result.parked[what] = given_up[job.training_key]
-                elif missing:
-                    jobs[model.id].append(replace(job, tests=missing))
+                if not missing:
+                    continue
+                left = replace(job, tests=missing)
+                key = (job.training_key, left.test_names)
+                if key in given_up:
+                    what = "-".join(job.languages) or ", ".join(left.test_names)
+                    result.parked[f"{model.id} {what}"] = given_up[key]
+                else:
+                    jobs[model.id].append(left)
     # The largest models first: they take longest, and the fan-out should not end on one of them.
     sizes = {model.id: model.n_parameters or 0 for model in catalogue.models}
     for model_id in sorted(jobs, key=lambda name: -sizes[name]):
@@ -96,16 +100,27 @@ def plan(home: str, wanted: Wanted | None = None) -> Plan:
     return result
 
 
-def parked(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
-    """Trainings that failed TRIES times since they last completed: key, model, last reason."""
-    return connection.execute(
-        "SELECT training_key, any_value(model_id), arg_max(reason, started_at) "
-        "FROM runs r WHERE status = 'failed' AND started_at > coalesce("
-        "(SELECT max(c.started_at) FROM runs c WHERE c.training_key = r.training_key "
-        "AND c.status = 'completed'), '-infinity'::TIMESTAMP) "
-        "GROUP BY training_key HAVING count(*) >= ? ORDER BY 2, 1",
+class Parked(NamedTuple):
+    """A training with its tests that has been given up."""
+
+    key: tuple[str, tuple[str, ...]]  # training key and names of the tests
+    model_id: str
+    reason: str  # of the last failure
+
+
+def parked(connection: duckdb.DuckDBPyConnection) -> list[Parked]:
+    """What failed TRIES times since it last completed."""
+    rows = connection.execute(
+        "WITH tried AS (SELECT *, (arguments->'tests')::VARCHAR[] AS tests FROM runs "
+        "WHERE origin = 'measured') "
+        "SELECT training_key, tests, any_value(model_id), arg_max(reason, started_at) "
+        "FROM tried t WHERE status = 'failed' AND started_at > coalesce("
+        "(SELECT max(c.started_at) FROM tried c WHERE c.training_key = t.training_key "
+        "AND c.tests = t.tests AND c.status = 'completed'), '-infinity'::TIMESTAMP) "
+        "GROUP BY training_key, tests HAVING count(*) >= ? ORDER BY 3, 1, 2",
         [TRIES],
     ).fetchall()
+    return [Parked((key, tuple(tests)), model, why) for key, tests, model, why in rows]
 
 
 @dataclass(frozen=True)
@@ -144,26 +159,24 @@ def _jobs(
     model: ModelEntry,
     wanted: Wanted,
 ) -> list[Job]:
-    """One training a part, or none for a zero-shot model, each with the tests that fit it.
+    """One training a part with the tests that fit it; without training one job a tested part.
 
     As in the paper: for intent and slot a model is trained in one language and tested in all; for
     mt it is trained on a pair and tested on that pair in every corpus (`pairs` are those of all).
     """
     spec = ModelSpec(model.id, model.revision, model.kind, model.config)
+    languages = model.train_languages
     if model.mode == "zero_shot":
-        trainings: list[_Part | None] = [None]
+        # A language that a model does not know is then a failure of its own.
+        rounds: list[tuple[_Part | None, list[_Part]]] = [(None, [part]) for part in parts]
     else:
-        languages = model.train_languages
-        trainings = [
-            part
+        rounds = [
+            (part, [p for p in pairs if p.pair == part.pair] if corpus.task == "mt" else parts)
             for part in parts
             if part.n_train and (languages is None or part.text.source_lang in languages)
         ]
     jobs = []
-    for training in trainings:
-        tests = parts
-        if training and corpus.task == "mt":
-            tests = [part for part in pairs if part.pair == training.pair]
+    for training, tests in rounds:
         tests = [part for part in tests if part.n_test and _is_asked_for(training, part, wanted)]
         # A limit that takes all lines is none: the score is a full one. So tests are parted by it.
         limits = {part.text: _limit(wanted.limit, part.n_test) for part in tests}

@@ -90,6 +90,11 @@ class Job:
         return (self.train.source_lang,)
 
     @property
+    def test_names(self) -> tuple[str, ...]:
+        """The tested parts, as the record of a run names them."""
+        return tuple(f"{t.corpus_id}:{t.source_lang}-{t.target_lang}" for t in self.tests)
+
+    @property
     def training_key(self) -> str:
         """Key of the trained model, see `identity.training_key`."""
         return identity.training_key(

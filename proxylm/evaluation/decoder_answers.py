@@ -17,7 +17,7 @@ from proxylm.evaluation.contract import Answers, Query
 from proxylm.evaluation.likelihood import Context, Prompted, likeliest, log_probabilities
 from proxylm.evaluation.prompting import Prompts, check_distinct
 
-TOKEN_BUDGET = {"cpu": 4096, "cuda": 65536}
+TOKEN_BUDGET = {"cpu": 8192, "cuda": 65536}
 """Padded tokens of one batch, by type of device; halved where they are too many."""
 
 WIDTH = 4

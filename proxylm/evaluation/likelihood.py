@@ -28,8 +28,14 @@ class Context:
         """Log-probability of each token to be next [rows, vocabulary]."""
         self.read(rows)
 
-    def read(self, rows: Sequence[Sequence[int]]) -> None:
-        """Go on with these tokens, one or more a row."""
+    def read(
+        self, rows: Sequence[Sequence[int]], then: Sequence[Sequence[int]] | None = None
+    ) -> list[float]:
+        """Go on with these tokens, one or more a row.
+
+        Returns for each row the summed log-probability of the tokens of `then`, the first of
+        which stands behind the row's first new token, the second behind its second, and so on.
+        """
         length = max(len(row) for row in rows)
         padding = [length - len(row) for row in rows]
         ids = [[0] * pad + list(row) for pad, row in zip(padding, rows, strict=True)]
@@ -46,11 +52,22 @@ class Context:
             attention_mask=self._mask,
             past_key_values=self._cache,
             use_cache=True,
-            logits_to_keep=1,
+            logits_to_keep=1 if then is None else length,
             **options,
         )
         self._cache = output.past_key_values
         self.expected = output.logits[:, -1].float().log_softmax(-1)
+        if then is None:
+            return []
+        scores = output.logits[:, -length:].float()
+        scores = scores - scores.logsumexp(-1, keepdim=True)
+        places = [(i, padding[i] + k, t) for i, row in enumerate(then) for k, t in enumerate(row)]
+        sums = [0.0] * len(rows)
+        if places:
+            i, k, t = zip(*places, strict=True)
+            for row, value in zip(i, scores[list(i), list(k), list(t)].tolist(), strict=True):
+                sums[row] += value
+        return sums
 
     def rows(self, indices: Sequence[int]) -> "Context":
         """A context of its own with these rows of this one, which may repeat."""
@@ -70,10 +87,8 @@ class Prompted:
     def __init__(self, model: Any, rows: Sequence[list[int]]) -> None:
         self._model = model
         self._rows = rows
-        # Of sorted lists the first and the last differ earliest. Each keeps a token of its own.
-        pairs = zip(min(rows), max(rows), strict=False)
-        same = next((i for i, (a, b) in enumerate(pairs) if a != b), min(map(len, rows)))
-        self._shared = min(same, min(map(len, rows)) - 1)
+        # Each row keeps a token of its own: what comes next is known from the last one read.
+        self._shared = min(len(shared_beginning(rows)), min(map(len, rows)) - 1)
         self._start = Context(model, [rows[0][: self._shared]]) if self._shared else None
 
     def context(self, batch: Sequence[int]) -> Context:
@@ -106,7 +121,9 @@ def likeliest(
     model's output is not a number.
     """
     search = _Search(sequences, offsets, len(allowed), width)
-    search.visit(context, [_Node(i, 0, 0.0, tuple(numbers)) for i, numbers in enumerate(allowed)])
+    search.visit(
+        context, [_Node(i, i, 0, 0.0, tuple(numbers)) for i, numbers in enumerate(allowed)]
+    )
     if min(search.best) < 0:
         raise ProxyLMError(
             "the model's output is not a number: take another precision, or train with a lower "
@@ -117,35 +134,27 @@ def likeliest(
 
 def log_probabilities(context: Context, sequences: Sequence[Sequence[int]]) -> list[float]:
     """The log-probability of each sequence behind the context's only row."""
-    found = [0.0] * len(sequences)
-    going = list(range(len(sequences)))
-    context = context.rows([0] * len(going))
-    for depth in range(max(map(len, sequences))):
-        still = [k for k, i in enumerate(going) if len(sequences[i]) > depth]
-        if depth:
-            context, going = context.rows(still), [going[k] for k in still]
-            context.read([[sequences[i][depth - 1]] for i in going])
-        tokens = [sequences[i][depth] for i in going]
-        gains = context.expected[range(len(going)), tokens].tolist()
-        for i, gain in zip(going, gains, strict=True):
-            found[i] += gain
-    return found
+    first = context.expected[0, [sequence[0] for sequence in sequences]].tolist()
+    rest = context.rows([0] * len(sequences)).read(sequences, [s[1:] for s in sequences])
+    return [a + b for a, b in zip(first, rest, strict=True)]
 
 
 class _Node(NamedTuple):
     """The beginning that some sequences have in common."""
 
-    row: int
+    row: int  # what is answered
+    place: int  # row of the context that has read it
     depth: int  # its tokens
     score: float  # its log-probability
     members: tuple[int, ...]  # the sequences that go on from here
 
 
-class _Child(NamedTuple):
-    bound: float  # no member's score can be greater
-    parent: int  # row of the parent's context
-    token: int
-    node: _Node
+class _Branch(NamedTuple):
+    """What some members of a node have in common behind it."""
+
+    bound: float  # no member's value can be greater
+    tokens: Sequence[int]
+    end: _Node  # its place is that of the node; its score lacks all tokens but the first
 
 
 class _Search:
@@ -161,52 +170,73 @@ class _Search:
         self._sequences = sequences
         self._offsets = offsets
         self._width = width
-        self._best_score = [-math.inf] * n_rows
+        self._best_value = [-math.inf] * n_rows
         self.best = [-1] * n_rows
         self.tokens_read = [0] * n_rows
 
     def visit(self, context: Context, nodes: Sequence[_Node]) -> None:
-        """Judge everything below the nodes; node i has been read in row i of the context."""
-        children = sorted(self._children(context, nodes), key=lambda child: -child.bound)
-        for start in range(0, len(children), self._width):
+        """Judge everything below these nodes of the context."""
+        branches = sorted(self._branches(context, nodes), key=lambda branch: -branch.bound)
+        for start in range(0, len(branches), self._width):
             open_ = [
-                child
-                for child in children[start : start + self._width]
-                if child.bound > self._best_score[child.node.row]
+                branch
+                for branch in branches[start : start + self._width]
+                if branch.bound > self._best_value[branch.end.row]
             ]
-            if open_:
-                deeper = context.rows([child.parent for child in open_])
-                deeper.read([[child.token] for child in open_])
-                for child in open_:
-                    self.tokens_read[child.node.row] += 1
-                self.visit(deeper, [child.node for child in open_])
+            if not open_:
+                continue
+            deeper = context.rows([branch.end.place for branch in open_])
+            gains = deeper.read([b.tokens for b in open_], [b.tokens[1:] for b in open_])
+            inner = []
+            for place, (branch, gain) in enumerate(zip(open_, gains, strict=True)):
+                end = branch.end
+                self.tokens_read[end.row] += len(branch.tokens)
+                end = self._judged(end._replace(place=place, score=end.score + gain))
+                inner += [end] if end.members else []
+            if inner:
+                self.visit(deeper, inner)
 
-    def _children(self, context: Context, nodes: Sequence[_Node]) -> list[_Child]:
-        """The next tokens after each node; sequences that end with them are judged."""
-        branches = []
-        for parent, node in enumerate(nodes):
+    def _judged(self, node: _Node) -> _Node:
+        """The node with those members that go on; the others end here and are judged."""
+        going_on = []
+        for number in node.members:
+            if len(self._sequences[number]) > node.depth:
+                going_on.append(number)
+            elif node.score + self._offsets[number] > self._best_value[node.row]:
+                self._best_value[node.row] = node.score + self._offsets[number]
+                self.best[node.row] = number
+        return node._replace(members=tuple(going_on))
+
+    def _branches(self, context: Context, nodes: Sequence[_Node]) -> list[_Branch]:
+        """The ways on from each node; those of one token are judged at once."""
+        ways = []
+        for node in nodes:
             by_token = defaultdict(list)
             for number in node.members:
                 by_token[self._sequences[number][node.depth]].append(number)
-            branches += [(parent, token, members) for token, members in by_token.items()]
-        parents, tokens = [b[0] for b in branches], [b[1] for b in branches]
-        gains = context.expected[parents, tokens].tolist()
-        children = []
-        for (parent, token, members), gain in zip(branches, gains, strict=True):
-            row, depth, score = nodes[parent].row, nodes[parent].depth + 1, nodes[parent].score
-            score += gain
-            going_on = []
-            for number in members:
-                if len(self._sequences[number]) > depth:
-                    going_on.append(number)
-                elif score + self._offsets[number] > self._best_score[row]:
-                    self._best_score[row] = score + self._offsets[number]
-                    self.best[row] = number
-            if going_on:
-                bound = score + max(self._offsets[number] for number in going_on)
-                node = _Node(row, depth, score, tuple(going_on))
-                children.append(_Child(bound, parent, token, node))
-        return children
+            ways += [(node, token, members) for token, members in by_token.items()]
+        places, tokens = [node.place for node, _, _ in ways], [token for _, token, _ in ways]
+        gains = context.expected[places, tokens].tolist()
+        branches = []
+        for (node, _, members), gain in zip(ways, gains, strict=True):
+            way = shared_beginning([self._sequences[number] for number in members])[node.depth :]
+            end = node._replace(
+                depth=node.depth + len(way), score=node.score + gain, members=tuple(members)
+            )
+            if len(way) == 1:
+                end = self._judged(end)
+            if end.members:
+                bound = end.score + max(self._offsets[number] for number in end.members)
+                branches.append(_Branch(bound, way, end))
+        return branches
+
+
+def shared_beginning(rows: Sequence[Sequence[int]]) -> Sequence[int]:
+    """The tokens that all rows begin with."""
+    for place, tokens in enumerate(zip(*rows, strict=False)):
+        if len(set(tokens)) > 1:
+            return rows[0][:place]
+    return min(rows, key=len)
 
 
 def _takes_positions(model: Any) -> bool:

@@ -53,7 +53,7 @@ def run_record(
         "limit": job.segment_limit,
         "weights": weights,
         "threads": threads,
-        "tests": [f"{test.corpus_id}:{test.target_lang}" for test in job.tests],
+        "tests": list(job.test_names),
     }
     return Run(
         run_id=run_id,

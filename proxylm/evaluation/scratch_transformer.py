@@ -97,9 +97,9 @@ class ScratchTransformer:
             activation_function="relu",
             scale_embedding=True,
             max_position_embeddings=_POSITIONS,
-            pad_token_id=0,
-            eos_token_id=1,
-            decoder_start_token_id=0,
+            pad_token_id=n_pieces - 1,
+            eos_token_id=0,
+            decoder_start_token_id=n_pieces - 1,
             forced_eos_token_id=None,
         )
         return MarianMTModel(config).to(self.device)
@@ -140,10 +140,11 @@ def learn_pieces(texts: Sequence[str]) -> PreTrainedTokenizerFast:
     trainer = trainers.BpeTrainer(
         # The alphabet alone may have more pieces than a small corpus is to get.
         vocab_size=max(n_pieces, 200),
-        special_tokens=[_PAD, _END, _UNKNOWN],
+        special_tokens=[_END, _UNKNOWN],
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.add_special_tokens([_PAD])  # last, as in every Marian vocabulary
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"$A {_END}", special_tokens=[(_END, tokenizer.token_to_id(_END))]
     )

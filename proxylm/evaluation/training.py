@@ -24,7 +24,7 @@ from proxylm.errors import InputError, ProxyLMError
 from proxylm.evaluation.batching import free_cache, is_out_of_memory
 from proxylm.evaluation.contract import Training
 
-CHECKPOINT_SECONDS = 60.0
+CHECKPOINT_SECONDS = float(os.environ.get("PLM_CHECKPOINT_SECONDS") or 60)
 """Longest time of training that a killed process loses."""
 
 _CHECKPOINT = "checkpoint.safetensors"

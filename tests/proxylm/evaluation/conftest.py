@@ -52,7 +52,7 @@ def query_of(texts: tuple[str, ...]) -> Query:
     return Query("intent", texts, "spa_Latn", "spa_Latn", tuple(_VERBS["spa_Latn"]), Inference(""))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def one_thread() -> None:
     """As the engine does: small models only wait for each other on more."""
     torch.set_num_threads(1)
