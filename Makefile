@@ -5,7 +5,7 @@ BIN := .venv/bin
 SET_UP := .venv/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format docs bench serve clean
+.PHONY: help demo test test-slow libreoffice lint format docs bench serve clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -24,6 +24,15 @@ test: $(SET_UP) ## Run the default tests, on two processes.
 test-slow: $(SET_UP) ## Run the tests that take minutes.
 	$(BIN)/python -m pytest -m slow
 
+LIBREOFFICE := .libreoffice
+$(LIBREOFFICE): # Debian's packages of the help, unpacked; needs apt and dpkg-deb
+	mkdir -p $@.tmp && cd $@.tmp && apt-get download libreoffice-help-en-us libreoffice-help-es
+	for package in $@.tmp/*.deb; do dpkg-deb -x $$package $@.tmp; done
+	rm $@.tmp/*.deb && mv $@.tmp $@
+
+libreoffice: $(SET_UP) $(LIBREOFFICE) ## Train and translate on LibreOffice's help (apt, minutes).
+	PLM_LIBREOFFICE=$(abspath $(LIBREOFFICE)) $(BIN)/python -m pytest -m slow -rs -s tests/proxylm/evaluation/test_libreoffice.py
+
 lint: $(SET_UP) ## Check style and types.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -38,6 +47,8 @@ docs: $(SET_UP) ## Generate docs/schema.md and docs/cli.md.
 
 bench: $(SET_UP) ## Run the benchmarks.
 	$(BIN)/python benchmarks/demo_full.py
+	$(BIN)/python benchmarks/inference.py
+	$(BIN)/python benchmarks/many_languages.py
 
 serve: $(SET_UP) ## Start a Prefect server, pools, deployments and a worker; Ctrl-C ends them.
 	PLM_HOME=$(abspath $(HOME_FOLDER)) $(BIN)/python deployments/serve.py

@@ -21,6 +21,7 @@ from cli.options import (
 from proxylm.errors import UsageError
 
 if TYPE_CHECKING:
+    from proxylm.evaluation.contract import Job
     from tasks.plan import Plan
     from warehouse.home import Home
 
@@ -136,21 +137,26 @@ def evaluate(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     max_gpu_hours: Annotated[
         float | None,
-        typer.Option(min=0, help="Begin nothing that would pass so many hours of the device."),
+        typer.Option(
+            min=0,
+            help="Begin nothing that would pass so many hours of the device, GPU or CPU.",
+        ),
     ] = None,
     max_cost: Annotated[
         float | None, typer.Option(min=0, help="The same as money; needs --cost-per-hour.")
     ] = None,
     cost_per_hour: Annotated[
-        float | None, typer.Option(min=0, help="What an hour of the device costs.")
+        float | None,
+        typer.Option(min=0, envvar="PLM_COST_PER_HOUR", help="What an hour of the device costs."),
     ] = None,
     retry_parked: RetryOption = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make the missing evaluations and load them, without predicting anything."""
+    from proxylm.evaluation.supervisor import EvaluationCrashed
     from tasks.catalogue import fetch_catalogue
-    from tasks.evaluate import run_batch
+    from tasks.evaluate import describe, run_batch
     from tasks.load import load
     from tasks.plan import Wanted
     from tasks.plan import plan as make_plan
@@ -166,17 +172,25 @@ def evaluate(
     fetch_catalogue(path)
     made = make_plan(path, Wanted(model, task, codes[0], codes[1], limit, retry_parked))
     failures, seconds, not_begun = [], 0.0, 0
+    expected: dict[str, float] = {}  # seconds of one training with its tests, by model
     with progress(made.to_make, "evaluations") as advance:
         for batch in made.batches:
+            name = batch.jobs[0].model.model_id
             left = None if budget is None else budget - seconds
-            if left is not None and left <= 0:
+            if left is not None and left <= expected.get(name, 0.0):
                 not_begun += len(batch.jobs)
                 continue
-            done = run_batch(batch, path, device, left, lambda job: advance(len(job.tests)))
-            seconds += done.device_seconds
-            not_begun += done.not_begun
-            for job, reason in done.failures:
-                what = " ".join([job.model.model_id, "-".join(job.languages)]).strip()
+            try:
+                done = run_batch(batch, path, device, left, lambda job: advance(len(job.tests)))
+            except EvaluationCrashed as error:
+                failed = [(describe(batch), str(error))]
+            else:
+                seconds += done.device_seconds
+                not_begun += done.not_begun
+                begun = len(batch.jobs) - done.not_begun
+                expected[name] = done.device_seconds / begun if begun else 0.0
+                failed = [(_what(job), reason) for job, reason in done.failures]
+            for what, reason in failed:
                 failures.append({"what": what, "reason": reason})
                 say(f"{what} failed: {reason}")
     report = load(path)
@@ -332,6 +346,10 @@ def _run_refresh(home: "Home", retry_parked: bool = False) -> dict[str, Any]:
     return flow(home=str(home.path), retry_parked=retry_parked)
 
 
+def _what(job: "Job") -> str:
+    return " ".join([job.model.model_id, "-".join(job.languages)]).strip()
+
+
 def _say_why_not(made: "Plan") -> None:
     for what, reason in made.waiting.items():
         typer.echo(f"  {what}: waiting, {reason}")
@@ -348,7 +366,9 @@ def _code(language: str | None) -> str | None:
 def _budget(hours: float | None, cost: float | None, cost_per_hour: float | None) -> float | None:
     """Seconds of the device that may be spent: the smaller of both limits, None without one."""
     if cost is not None and not cost_per_hour:
-        raise UsageError("--max-cost needs --cost-per-hour, what an hour of the device costs")
+        raise UsageError(
+            "--max-cost needs --cost-per-hour (or PLM_COST_PER_HOUR), what an hour of it costs"
+        )
     limits = [hours, cost / cost_per_hour if cost is not None and cost_per_hour else None]
     given = [3600 * limit for limit in limits if limit is not None]
     return min(given) if given else None

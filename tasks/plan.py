@@ -9,7 +9,8 @@ from prefect import task
 
 from proxylm.catalogue import CorpusEntry, ModelEntry, read_catalogue
 from proxylm.corpora import read_corpus
-from proxylm.evaluation.contract import Batch, Job, ModelSpec, TextPart, kind_named
+from proxylm.errors import InputError
+from proxylm.evaluation.contract import Batch, Job, ModelSpec, TextPart
 from tasks.catalogue import part_path
 from warehouse.database import reading
 from warehouse.home import Home
@@ -75,11 +76,12 @@ def plan(home: str, wanted: Wanted | None = None) -> Plan:
         for model in models:
             if wanted.model not in (None, model.id):
                 continue
-            if corpus.task not in kind_named(model.kind).tasks:
-                result.waiting[model.id] = f"a {model.kind} does not do {corpus.task}"
-                continue
             for job in _jobs(parts[corpus.id], pairs, corpus, model, wanted):
-                missing = tuple(t for t in job.tests if job.evaluation_key(t) not in present)
+                try:
+                    missing = tuple(t for t in job.tests if job.evaluation_key(t) not in present)
+                except InputError as error:  # its `inference`, or a kind without the task
+                    result.waiting[model.id] = str(error)
+                    break
                 result.wanted += len(job.tests)
                 result.present += len(job.tests) - len(missing)
                 if not missing:

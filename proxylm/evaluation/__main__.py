@@ -7,6 +7,7 @@ when the batch cannot be read.
 import argparse
 import contextlib
 import ctypes
+import faulthandler
 import json
 import os
 import signal
@@ -34,6 +35,7 @@ def main() -> int:
     except (OSError, InputError) as error:
         sys.stderr.write(f"{arguments.batch}: {error}\n")
         return 2
+    faulthandler.enable()  # a crash leaves its stack in the log
     if arguments.progress is not None:
         _be_expendable()
     # Only now: loading torch takes seconds, which a wrong argument should not cost.

@@ -157,7 +157,7 @@ class LanguageModel:
         )
         prompts = Prompts(owner.tokenizer, query.task, self._prompt)
         with torch.inference_mode(), self._variant.active() as model, autocast:
-            model.eval()  # an adapter that was just put on the base has its dropout on
+            model.eval()  # a training that failed may have left the base's dropout on
             asked = Asked(
                 model,
                 owner.tokenizer,

@@ -58,6 +58,7 @@ class SharedBase:
         self._add(name, lora)
         state = load_file(folder / _ADAPTER)
         set_peft_model_state_dict(self._peft, state, adapter_name=name)
+        self._model.eval()  # or the new adapter's dropout would be on
         return Variant(self, name, self._peft, lora)
 
     def _copy(self) -> Any:

@@ -5,6 +5,7 @@ memory is killed with everything it started; one that crashes is noticed. Each b
 on record, and a new worker goes on with the jobs that are left. Loads no model and no torch.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -77,7 +78,7 @@ def supervise(
 
     No job is begun that would probably pass `budget_seconds`, a sum over the jobs' seconds.
     `on_end` is told of each job that ended, well or not.
-    Raises EvaluationCrashed when a worker dies before it begins a job.
+    Raises EvaluationCrashed when a worker is lost before it begins a job.
     """
     result = Supervised([], 0.0, 0)
     left = batch.jobs
@@ -86,22 +87,25 @@ def supervise(
         process = _Worker(Batch(left), home, threads, device, budget, environment, worker, on_end)
         try:
             reason = process.watch(limits)
+            accused = process.at
         finally:
             process.kill()  # also when this process is asked to end
         for number, said in process.ended.items():
             result.device_seconds += said.seconds
             if said.reason is not None:
                 result.failures.append(JobFailure(left[number], said.reason))
-        at = process.at
-        if at is None:
+        if reason is None:
             result.not_begun = len(left) - len(process.ended)
-            if reason is not None:
-                raise EvaluationCrashed(f"{reason}: {process.tail()} (log: {process.log})")
             break
+        if accused is None or accused != process.at:
+            # No job was at work, or it came to its end after all while the process was stopped.
+            if not process.ended:
+                raise EvaluationCrashed(f"{reason} (log: {process.log})")
+            left = left[len(process.ended) :]
+            continue
         seconds = time.monotonic() - process.begun
-        reason = reason or "ended without a word"
         land_failure(
-            left[at],
+            left[accused],
             reason,
             home,
             started=process.started,
@@ -110,11 +114,11 @@ def supervise(
             log=process.log.relative_to(home).as_posix(),
             peak_memory_bytes=process.peak_bytes or None,
         )
-        result.failures.append(JobFailure(left[at], reason))
+        result.failures.append(JobFailure(left[accused], reason))
         if on_end is not None:
-            on_end(left[at])
+            on_end(left[accused])
         result.device_seconds += seconds
-        left = left[at + 1 :]
+        left = left[accused + 1 :]
     return result
 
 
@@ -169,14 +173,16 @@ class _Worker:
                 env=None if environment is None else dict(environment),
                 start_new_session=True,
             )
+        self._root = psutil.Process(self._process.pid)
+        self._seen = {self._root}
 
     def watch(self, limits: Limits) -> str | None:
-        """Wait for the end, or bring it about; why the job it was at is lost, or None."""
+        """Wait for the end, or for a limit to be passed; why it must not go on, or None."""
         while True:
             status = self._process.poll()
             self._read_progress()
             if status is not None:
-                return _how_it_ended(status)
+                return self._why_it_ended(status)
             if time.monotonic() - self.begun > limits.seconds:
                 return f"stopped after {limits.seconds:g} s (PLM_EVALUATION_SECONDS)"
             used = self._used_bytes()
@@ -191,34 +197,25 @@ class _Worker:
     def kill(self) -> None:
         """End the worker and all it started; nothing happens if they are gone."""
         for process in self._family():
-            try:
+            with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-            except psutil.NoSuchProcess:
-                continue
         self._process.wait()
         self._read_progress()
         self._progress.unlink(missing_ok=True)
 
-    def tail(self) -> str:
-        """The last line of the log."""
-        text = self.log.read_text(errors="replace")
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        return lines[-1] if lines else "no output"
-
-    def _family(self) -> list[psutil.Process]:
-        try:
-            process = psutil.Process(self._process.pid)
-            return [*process.children(recursive=True), process]
-        except psutil.NoSuchProcess:
-            return []
+    def _family(self) -> set[psutil.Process]:
+        """The worker and what it started: also what has outlived it, as far as it was seen."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            self._seen.update(self._root.children(recursive=True))
+        # Not one that has got the number of a process that is gone.
+        self._seen = {process for process in self._seen if process.is_running()}
+        return self._seen
 
     def _used_bytes(self) -> int:
         used = 0
         for process in self._family():
-            try:
+            with contextlib.suppress(psutil.NoSuchProcess):
                 used += process.memory_info().rss
-            except psutil.NoSuchProcess:
-                continue
         return used
 
     def _read_progress(self) -> None:
@@ -234,16 +231,22 @@ class _Worker:
                     self.started, self.peak_bytes = datetime.now(UTC), 0
                 else:
                     self.ended[said["job"]] = _Ended(said["seconds"], said["reason"])
-                    self.at = None
+                    self.at, self.begun = None, time.monotonic()
                     if self._on_end is not None:
                         self._on_end(self._jobs[said["job"]])
 
-
-def _how_it_ended(status: int) -> str | None:
-    if status in (0, 1):  # went through its jobs; 1: some are recorded as failed
-        return None
-    if status < 0:
+    def _why_it_ended(self, status: int) -> str | None:
+        """None for a worker that went through its jobs, whether they failed or not."""
+        failed = any(said.reason is not None for said in self.ended.values())
+        if self.at is None and status == (1 if failed else 0):
+            return None
+        if status >= 0:
+            return f"ended with exit code {status}: {self._last_words()}"
         name = signal.Signals(-status).name
         hint = ", perhaps because the machine's memory was full" if name == "SIGKILL" else ""
         return f"ended by signal {name}{hint}"
-    return f"ended with exit code {status}"
+
+    def _last_words(self) -> str:
+        text = self.log.read_text(errors="replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        return lines[-1][:300] if lines else "no output"

@@ -119,6 +119,18 @@ def test_what_does_not_exist_is_refused(
 
 
 def test_a_device_that_is_not_there_is_said(plm: Run, toy: Home) -> None:
-    result = plm("evaluate", "--model", "copies", "--device", "cuda:7")
+    result = plm("evaluate", "--model", "copies", "--device", "cuda:7", "--json")
     assert result.code == 1
     assert "device cuda:7 cannot be used here" in result.err
+    ((what, reason),) = [failed.values() for failed in result.json["failed"]]
+    assert what == "copies: 2 trainings, 2 tests"
+    assert "exit code 2" in reason
+
+
+def test_a_batch_is_not_begun_for_less_than_its_model_took_before(
+    plm: Run, toy: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.plan.JOBS_PER_BATCH", 1)
+    monkeypatch.setenv("PLM_COST_PER_HOUR", "30")
+    done = plm("evaluate", "--model", "slow", "--max-cost", 0.012, "--json").json
+    assert (done["evaluations_made"], done["trainings_left_by_the_budget"]) == (1, 1)

@@ -90,8 +90,28 @@ def test_a_zero_shot_model_is_tested_a_pair_at_a_time(mt_home: str) -> None:
 
 def test_a_kind_that_does_not_do_the_task_waits(mt_home: str) -> None:
     made = plan(mt_home)
-    assert made.waiting == {"bytes": "a byte-transformer does not do mt"}
+    assert made.waiting == {"bytes": "bytes: a byte-transformer does not do mt; it does intent"}
     assert "bytes" not in {job.model.model_id for batch in made.batches for job in batch.jobs}
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ("kind: command, inference: {backend: torch}", "odd: a command has no backend torch"),
+        ("kind: command, inference: {beams: 5}", "its fields are backend, precision"),
+        ("kind: seq2seq", "there is no kind of model seq2seq"),
+    ],
+)
+def test_a_model_that_is_not_well_described_waits_and_the_others_are_planned(
+    mt_home: str, entry: str, reason: str
+) -> None:
+    before = plan(mt_home).wanted
+    (Home.find(mt_home).catalogue / "odd.yaml").write_text(
+        f"models: [{{id: odd, {entry}, mode: zero_shot, role: proxy, tasks: [mt]}}]"
+    )
+    made = plan(mt_home)
+    assert reason in made.waiting["odd"]
+    assert made.wanted == before > 0
 
 
 def test_languages_and_tasks_narrow_the_plan(mt_home: str) -> None:

@@ -126,6 +126,32 @@ def test_a_worker_that_cannot_begin_says_why(
         supervise(batch, tmp_path, LIMITS, device="cuda:9")
     with pytest.raises(EvaluationCrashed, match="ended with exit code 7: no module"):
         supervise(batch, tmp_path, LIMITS, worker=["sh", "-c", "echo no module; exit 7"])
+    # As an exception of Python leaves it, and a job that failed: they must not be confused.
+    with pytest.raises(EvaluationCrashed, match="ended with exit code 1: ImportError: no torch"):
+        supervise(
+            batch, tmp_path, LIMITS, worker=["sh", "-c", "echo ImportError: no torch; exit 1"]
+        )
+    assert landed_runs(tmp_path) == {}
+
+
+def test_a_worker_that_dies_after_its_last_job_has_lost_nothing(
+    translation: Callable[[str, list[str]], Job], tmp_path: Path
+) -> None:
+    script = f'{sys.executable} -m proxylm.evaluation "$@"; kill -SEGV $$'
+    jobs = (translation("fails", ["sh", "-c", "exit 3"]), translation("works", WORKS))
+    done = supervise(Batch(jobs), tmp_path, LIMITS, worker=["sh", "-c", script, "sh"])
+    assert reasons(done) == {"fails": "sh ended with 3: no output"}
+    assert done.not_begun == 0
+    assert len(list((tmp_path / "landing" / "incoming").glob("*.parquet"))) == 2
+
+
+def test_what_a_killed_worker_had_started_is_killed_too(
+    translation: Callable[[str, list[str]], Job], tmp_path: Path
+) -> None:
+    command = ["sh", "-c", "sleep 0.5; kill -KILL $PPID; exec sleep 321.25"]
+    done = supervise(Batch((translation("outlives", command),)), tmp_path, LIMITS)
+    assert reasons(done)["outlives"].startswith("ended by signal SIGKILL")
+    assert ["sleep", "321.25"] not in [p.info["cmdline"] for p in psutil.process_iter(["cmdline"])]
 
 
 def test_a_worker_dies_with_its_supervisor(
