@@ -8,8 +8,9 @@ third. It knows no corpora, keys or scores.
 import json
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -46,7 +47,7 @@ class ByteTransformer:
         """No work is shared: 0 seconds."""
         return 0.0
 
-    def untrained(self) -> "ByteClassifier":
+    def untrained(self, recipe: Mapping[str, Any]) -> "ByteClassifier":
         """Refused: a network of random weights knows nothing."""
         raise InputError(f"{self._name} has to be trained: give it the mode from_scratch")
 

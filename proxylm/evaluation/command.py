@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class Command:
 
     load = fit
 
-    def untrained(self) -> "Command":
+    def untrained(self, recipe: Mapping[str, Any]) -> "Command":
         """The program itself."""
         return self
 

@@ -77,8 +77,8 @@ class Job:
     @property
     def recipe_id(self) -> str:
         """The recipe's name and a hash of everything in recipe and config: both change scores."""
-        content = digest({"recipe": self.recipe, "config": self.model.config})
-        return f"{self.recipe['name']}@{content[:12]}"
+        content = {"recipe": self.recipe, "config": self.model.config, **self._default_prompts}
+        return f"{self.recipe['name']}@{digest(content)[:12]}"
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -114,9 +114,17 @@ class Job:
     def _prompt(self) -> str | None:
         """What changes the answers of a model that is not trained: prompt and config."""
         prompt: str | None = self.recipe.get("prompt")
-        if not self.model.config:
+        if not self.model.config and not self._default_prompts:
             return prompt
-        return digest({"prompt": prompt, "config": self.model.config})
+        return digest({"prompt": prompt, "config": self.model.config, **self._default_prompts})
+
+    @property
+    def _default_prompts(self) -> dict[str, str]:
+        """The version of the kind's own prompts, where the recipe has none."""
+        kind = KINDS.get(self.model.kind)
+        if kind is None or kind.prompts is None or self.recipe.get("prompt"):
+            return {}
+        return {"prompts": kind.prompts}
 
     @property
     def how(self) -> Inference:
@@ -285,8 +293,11 @@ class PreparedModel(Protocol):
     def load(self, folder: Path) -> TrainedModel:
         """What `TrainedModel.save` wrote."""
 
-    def untrained(self) -> TrainedModel:
-        """The base model as it is, for mode zero_shot. InputError where that means nothing."""
+    def untrained(self, recipe: Mapping[str, Any]) -> TrainedModel:
+        """The base model as it is, for mode zero_shot; of the recipe only `prompt` is used.
+
+        InputError where that means nothing.
+        """
 
     def settle(self) -> float:
         """Seconds to add to the wall time of the last `fit` or `answer`.
@@ -308,6 +319,7 @@ class Kind(NamedTuple):
     backends: tuple[str, ...]
     inference: Mapping[str, Any]  # defaults for the fields of `Inference`
     packages: tuple[str, ...]  # whose versions are recorded with each run
+    prompts: str | None = None  # version of the prompts it has of its own; None: it has none
 
 
 KINDS: Mapping[str, Kind] = {
@@ -337,7 +349,8 @@ KINDS: Mapping[str, Kind] = {
         {"mt": SEARCH},
         ("torch", "ctranslate2"),
         {"backend": "torch", "beam": 5, "length_penalty": 1.2},
-        ("torch", "transformers", "peft", "safetensors"),
+        ("torch", "transformers", "peft", "safetensors", "sentencepiece", "sacremoses"),
+        prompts="1",
     ),
     "transformer": Kind(
         "proxylm.evaluation.scratch_transformer",
@@ -352,6 +365,7 @@ KINDS: Mapping[str, Kind] = {
         ("torch",),
         {"backend": "torch"},
         ("torch", "transformers", "peft", "safetensors"),
+        prompts="1",
     ),
     "command": Kind(
         "proxylm.evaluation.command",

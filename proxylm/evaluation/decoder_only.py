@@ -19,13 +19,13 @@ from proxylm.errors import InputError
 from proxylm.evaluation.contract import Answers, ModelSpec, Query, Training
 from proxylm.evaluation.decoder_answers import Asked, intents, tags, translations
 from proxylm.evaluation.hub import load_model, load_tokenizer
+from proxylm.evaluation.precision import autocast, dtype_of
 from proxylm.evaluation.prompting import Prompts
 from proxylm.evaluation.shared_base import SharedBase, Variant
 from proxylm.evaluation.training import Objective, Recipe, train
 
 _CONTEXT = 2048  # tokens, of models whose configuration does not say (BLOOM was trained on these)
 _IGNORED = -100  # target without a loss
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _ANSWERS: Mapping[str, Callable[[Asked], Answers]] = {
     "intent": intents,
     "slot": tags,
@@ -60,10 +60,9 @@ class DecoderOnly:
         """No timed work is shared: 0 seconds."""
         return 0.0
 
-    def untrained(self, recipe: Mapping[str, Any] | None = None) -> "LanguageModel":
+    def untrained(self, recipe: Mapping[str, Any]) -> "LanguageModel":
         """The base model as it was published, asked with the recipe's prompt or the default one."""
-        prompt = (recipe or {}).get("prompt")
-        return LanguageModel(self, self._base.plain(), prompt, is_trained=False)
+        return LanguageModel(self, self._base.plain(), recipe.get("prompt"), is_trained=False)
 
     def fit(self, training: Training) -> "LanguageModel":
         """Fine-tune on prompts and answers; see `training.Recipe` for the fields of the recipe.
@@ -142,22 +141,14 @@ class LanguageModel:
         slot, where each word needs its tag, it is refused.
         """
         owner, precision = self._owner, query.inference.precision
-        if precision not in _DTYPES:
-            raise InputError(
-                f"precision {precision}: a decoder-only model computes in {', '.join(_DTYPES)}"
-            )
-        dtype = _DTYPES[precision]
-        if owner.weights not in (torch.float32, dtype):
+        if owner.weights not in (torch.float32, dtype_of(precision)):
             raise InputError(
                 f"the weights are kept in {owner.weights}, so that precision {precision} would "
                 "not be true: load them in fp32, or ask for their precision"
             )
-        autocast = torch.autocast(
-            torch.device(owner.device).type, dtype, enabled=dtype != torch.float32
-        )
+        computing = autocast(owner.device, precision)
         prompts = Prompts(owner.tokenizer, query.task, self._prompt)
-        with torch.inference_mode(), self._variant.active() as model, autocast:
-            model.eval()  # a training that failed may have left the base's dropout on
+        with torch.inference_mode(), self._variant.active() as model, computing:
             asked = Asked(
                 model,
                 owner.tokenizer,

@@ -7,7 +7,7 @@ beam. It knows no corpora, keys or scores; how languages are put to a tokeniser 
 import json
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from proxylm.errors import InputError
 from proxylm.evaluation.contract import Answers, ModelSpec, Query, Training
 from proxylm.evaluation.families import Family, family_of
 from proxylm.evaluation.hub import load_model, load_tokenizer, model_type
+from proxylm.evaluation.precision import autocast
 from proxylm.evaluation.search import generate
 from proxylm.evaluation.shared_base import SharedBase, Variant
 from proxylm.evaluation.training import Objective, Recipe, train
@@ -52,9 +53,10 @@ class EncoderDecoder:
         """No timed work is shared: 0 seconds."""
         return 0.0
 
-    def untrained(self) -> "Translator":
-        """The base model as it was published."""
-        return Translator(self._base.plain(), self._family(None), self.device, {})
+    def untrained(self, recipe: Mapping[str, Any]) -> "Translator":
+        """The base model as it was published; T5 and mT5 take the recipe's `prompt`."""
+        family = self._family(recipe.get("prompt"))
+        return Translator(self._base.plain(), family, self.device, {})
 
     def fit(self, training: Training) -> "Translator":
         """Fine-tune on the training pairs; see `training.Recipe` for the fields of the recipe."""
@@ -169,17 +171,6 @@ def fit_pairs(
     if training.dev:
         dev = _objective(model, family, training.dev, training, recipe, device, 0.0)
     train(model, objective, dev, training, recipe, device)
-
-
-def autocast(device: str, precision: str) -> Any:
-    """Computes in bf16 or fp16 inside; fp32 changes nothing. InputError for another precision."""
-    dtypes = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
-    if precision not in dtypes:
-        raise InputError(
-            f"precision {precision} needs the backend ctranslate2; torch has {', '.join(dtypes)}"
-        )
-    dtype = dtypes[precision]
-    return torch.autocast(torch.device(device).type, dtype or torch.bfloat16, enabled=bool(dtype))
 
 
 def _objective(

@@ -9,7 +9,7 @@ LoRA, or not at all. This module knows no corpora, keys or scores.
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +24,7 @@ from proxylm.errors import InputError
 from proxylm.evaluation import hub
 from proxylm.evaluation.batching import run_batches
 from proxylm.evaluation.contract import Answers, ModelSpec, Query, Training
+from proxylm.evaluation.precision import autocast
 from proxylm.evaluation.shared_base import SharedBase, Variant
 from proxylm.evaluation.training import Objective, Recipe, train
 
@@ -35,7 +36,6 @@ _DROPOUT = 0.1  # before the head
 _PRETRAINED_FIELDS = {"path", "frozen"}
 _SCRATCH_FIELDS = {"layers", "width", "heads", "vocabulary"}
 _SCRATCH_POSITIONS = 512
-_DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 _log = logging.getLogger(__name__)
 
 
@@ -77,7 +77,7 @@ class PretrainedEncoder:
         """No timed work is shared: 0 seconds."""
         return 0.0
 
-    def untrained(self) -> "HeadedEncoder":
+    def untrained(self, recipe: Mapping[str, Any]) -> "HeadedEncoder":
         """Refused: without a head there are no labels."""
         raise InputError(f"{self._name} has to be trained: give it the mode fine_tuned")
 
@@ -135,7 +135,7 @@ class ScratchEncoder:
         """No work is shared: 0 seconds."""
         return 0.0
 
-    def untrained(self) -> "HeadedEncoder":
+    def untrained(self, recipe: Mapping[str, Any]) -> "HeadedEncoder":
         """Refused: without training there is not even a vocabulary."""
         raise InputError(f"{self._name} has to be trained: give it the mode from_scratch")
 
@@ -240,22 +240,13 @@ class HeadedEncoder:
         A word that has no piece, or that lies beyond the longest text, has tag O; the log says how
         many there are.
         """
-        precision, slots = query.inference.precision, self._reading.task == "slot"
-        if precision not in _DTYPES:
-            raise InputError(
-                f"precision {precision}: an encoder-head computes in {', '.join(_DTYPES)}"
-            )
+        computing = autocast(self._device, query.inference.precision)
+        slots = self._reading.task == "slot"
         labels = self._reading.labels
         texts = self._pieces(query.texts)
         tags = [[_OUTSIDE] * len(text.split(" ")) for text in query.texts]
         intents = [""] * len(texts)
-        dtype = _DTYPES[precision]
-        autocast = torch.autocast(
-            torch.device(self._device).type, dtype or torch.bfloat16, enabled=dtype is not None
-        )
-
-        with torch.inference_mode(), self._variant.active() as encoder, autocast:
-            encoder.eval()  # an adapter that was just put on has its dropout on
+        with torch.inference_mode(), self._variant.active() as encoder, computing:
 
             def run(rows: list[int]) -> None:
                 chosen = [texts[i] for i in rows]

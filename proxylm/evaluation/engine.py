@@ -372,7 +372,7 @@ def _trained(
     """The job's model: as it is, from its weights, or trained now."""
     if job.mode == "zero_shot":
         state.weights = "untrained"
-        return model.untrained()
+        return model.untrained(job.recipe)
     train, dev = models.training_lines(job)
     trained = _load_weights(model, folder / "weights")
     if trained is not None:

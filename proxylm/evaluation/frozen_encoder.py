@@ -8,8 +8,9 @@ It knows no corpora, keys or scores.
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -51,7 +52,7 @@ class FrozenEncoder:
         seconds, self._unsettled = self._unsettled, 0.0
         return seconds
 
-    def untrained(self) -> "EncoderHead":
+    def untrained(self, recipe: Mapping[str, Any]) -> "EncoderHead":
         """Refused: without a head there are no labels."""
         raise InputError(
             "multilingual-e5-small has to be trained: give it the mode fine_tuned, which fits a "

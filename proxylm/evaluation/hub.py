@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -23,9 +22,9 @@ from huggingface_hub.errors import (
 from proxylm.errors import InputError, ProxyLMError
 from proxylm.evaluation.batching import is_out_of_memory
 from proxylm.evaluation.contract import ModelSpec
+from proxylm.evaluation.precision import dtype_of
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 T = TypeVar("T")
 
@@ -38,16 +37,14 @@ def load_model(auto_class: Any, spec: ModelSpec, device: str, **options: Any) ->
     is a commit. Raises InputError for what is not there or may not be loaded, ProxyLMError where
     it does not fit into memory.
     """
-    precision = spec.config.get("precision", "fp32")
-    if precision not in _DTYPES:
-        raise InputError(f"{spec.model_id}: precision {precision}; there are {', '.join(_DTYPES)}")
+    dtype = dtype_of(spec.config.get("precision", "fp32"))
 
     def load() -> Any:
         model = auto_class.from_pretrained(
             **_where(spec),
             trust_remote_code=False,
             use_safetensors=None if "file" in spec.config else True,
-            dtype=_DTYPES[precision],
+            dtype=dtype,
             **options,
         )
         return model.to(device).eval()

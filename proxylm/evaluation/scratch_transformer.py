@@ -6,7 +6,7 @@ pieces (ProxyLM, appendix). It knows no corpora, keys or scores.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ class ScratchTransformer:
         """No work is shared: 0 seconds."""
         return 0.0
 
-    def untrained(self) -> "ScratchTranslator":
+    def untrained(self, recipe: Mapping[str, Any]) -> "ScratchTranslator":
         """Refused: without training there is not even a vocabulary."""
         raise InputError(f"{self._name} has to be trained: give it the mode from_scratch")
 

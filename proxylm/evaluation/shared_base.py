@@ -105,16 +105,20 @@ class Variant:
 
     @contextmanager
     def active(self) -> Iterator[Any]:
-        """The module, with these weights in force for as long as the context lasts."""
+        """The module, with these weights in force for as long as the context lasts.
+
+        It is in evaluation mode: an adapter that was just put on, or a base whose training failed,
+        would have its dropout on.
+        """
         peft = self._base._peft
         if self._name is not None and peft is not None:
             peft.set_adapter(self._name)
-            yield peft
+            yield peft.eval()
         elif peft is not None and self._module is self._base._model:
             with peft.disable_adapter():
-                yield self._module
+                yield self._module.eval()
         else:
-            yield self._module
+            yield self._module.eval()
 
     def save(self, folder: Path) -> None:
         """Write the adapter, or all weights where there is none, as safetensors."""

@@ -106,4 +106,4 @@ def test_an_incomplete_recipe_and_no_training_are_refused(
     with pytest.raises(InputError, match="lacks batch_size, learning_rate"):
         model.fit(replace(training, recipe={"name": "r", "epochs": 1}))
     with pytest.raises(InputError, match="transformer-1x32 has to be trained"):
-        model.untrained()
+        model.untrained({})

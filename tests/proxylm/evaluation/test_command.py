@@ -18,7 +18,7 @@ def run(config: dict[str, Any], texts: tuple[str, ...] = TEXTS) -> list[str]:
     model = prepare(ModelSpec("m", "1", "command", config), "cpu")
     how = Inference("command", "unknown")
     query = Query("mt", texts, "eng_Latn", "spa_Latn", (), how)
-    return model.untrained().answer(query).hypotheses
+    return model.untrained({}).answer(query).hypotheses
 
 
 def test_a_line_goes_in_and_a_line_comes_out() -> None:

@@ -69,7 +69,7 @@ def test_intents_beat_the_untrained_model_and_the_majority(
 ) -> None:
     test = english[1]
     asked = query("intent", test.texts, INTENTS)
-    untrained = prepare(spec(folder), "cpu").untrained().answer(asked).hypotheses
+    untrained = prepare(spec(folder), "cpu").untrained({}).answer(asked).hypotheses
     trained = prepare(spec(folder), "cpu").load(english_folder).answer(asked).hypotheses
     majority = [Counter(test.labels).most_common(1)[0][0]] * len(test)
     best_baseline = max(accuracy(h, test.labels).value for h in (untrained, majority))
@@ -80,7 +80,7 @@ def test_slots_beat_the_untrained_model_and_all_outside(folder: Path, tmp_path: 
     train, test = tagged(100, 20)
     asked = query("slot", test.texts, TAGS)
     model = prepare(spec(folder), "cpu")
-    untrained = model.untrained().answer(asked)
+    untrained = model.untrained({}).answer(asked)
     trained = model.fit(training("slot", train, tmp_path, epochs=6, batch_lines=8)).answer(asked)
     for answers in (untrained, trained):
         for text, tags in zip(test.texts, answers.hypotheses, strict=True):
@@ -107,7 +107,7 @@ def test_translations_are_learnt_by_heart(tmp_path: Path) -> None:
     asked = query("mt", lines.texts)
     trained = model.fit(training("mt", lines, tmp_path, epochs=30, batch_lines=8))
     greedy = trained.answer(asked)
-    best_baseline = max(chrf(list(lines.texts)), chrf(model.untrained().answer(asked).hypotheses))
+    best_baseline = max(chrf(list(lines.texts)), chrf(model.untrained({}).answer(asked).hypotheses))
     assert chrf(greedy.hypotheses) > best_baseline + 40
     assert chrf(trained.answer(query("mt", lines.texts, beam=3)).hypotheses) > best_baseline + 40
     references = [len(model.tokenizer(f" {label}")["input_ids"]) + 1 for label in lines.labels]
@@ -122,7 +122,7 @@ def test_adapters_on_one_base_do_not_disturb_each_other(
 ) -> None:
     asked = query("intent", spanish[1].texts, INTENTS)
     model = prepare(spec(english_folder), "cpu")
-    base = model.untrained()
+    base = model.untrained({})
     before = base.answer(asked)
     recipe = {"lora": LORA, "learning_rate": 0.004, "epochs": 8, "batch_lines": 8}
     ours = model.fit(training("intent", spanish[0], tmp_path / "ours", **recipe))
@@ -185,10 +185,10 @@ def test_no_answer_depends_on_what_shares_its_batch(family: str, tmp_path: Path)
     lines = Labelled(train.texts, tuple(text.split()[0] for text in train.texts))
     recipe = training("intent", lines, tmp_path, epochs=1, learning_rate=1e-9)
     cases = {
-        "intent": (model.untrained(), INTENTS),
+        "intent": (model.untrained({}), INTENTS),
         "intent, trained": (model.fit(recipe), ("fan", "hall", "lamp", "office", "radio")),
-        "slot": (model.untrained(), TAGS),
-        "mt": (model.untrained(), ()),
+        "slot": (model.untrained({}), TAGS),
+        "mt": (model.untrained({}), ()),
     }
     varied = []
     for case, (answering, labels) in cases.items():
@@ -208,7 +208,7 @@ def test_memory_that_runs_out_changes_no_answer(
 ) -> None:
     texts = tagged(9, 0)[0].texts
     model = prepare(spec(folder), "cpu")
-    expected = [model.untrained().answer(query(t, texts, TAGS)) for t in ("intent", "slot")]
+    expected = [model.untrained({}).answer(query(t, texts, TAGS)) for t in ("intent", "slot")]
     forward = model._base._model.forward
     sizes = []
 
@@ -219,7 +219,7 @@ def test_memory_that_runs_out_changes_no_answer(
         return forward(*args, input_ids=input_ids, **kwargs)
 
     monkeypatch.setattr(model._base._model, "forward", small)
-    found = [model.untrained().answer(query(t, texts, TAGS)) for t in ("intent", "slot")]
+    found = [model.untrained({}).answer(query(t, texts, TAGS)) for t in ("intent", "slot")]
     assert max(sizes) > 4
     assert [a.hypotheses for a in found] == [a.hypotheses for a in expected]
 
@@ -274,7 +274,7 @@ def test_texts_longer_than_the_context(tmp_path: Path, caplog: pytest.LogCapture
     text = " ".join(["turn on the lamp in the kitchen"] * 40)
     folder = llama(tmp_path / "m", [text, *PROMPTS.values()], context=192)
     model = prepare(spec(folder), "cpu")
-    zero_shot = model.untrained()
+    zero_shot = model.untrained({})
     with caplog.at_level(logging.WARNING):
         assert zero_shot.answer(query("intent", [text, "lamp"], INTENTS)).hypotheses[0] in INTENTS
         assert len(zero_shot.answer(query("mt", [text, "lamp"], max_tokens=100)).hypotheses) == 2
@@ -289,7 +289,7 @@ def test_texts_longer_than_the_context(tmp_path: Path, caplog: pytest.LogCapture
 
 def test_what_cannot_work_is_refused(folder: Path, tmp_path: Path) -> None:
     model = prepare(spec(folder), "cpu")
-    zero_shot = model.untrained()
+    zero_shot = model.untrained({})
     for task in ("intent", "slot"):
         with pytest.raises(InputError, match="no labels to choose from"):
             zero_shot.answer(query(task, ["a"]))
@@ -316,4 +316,4 @@ def test_broken_weights_are_said_to_be_broken(folder: Path) -> None:
     with torch.no_grad():
         model._base._model.model.norm.weight.fill_(float("nan"))
     with pytest.raises(Exception, match="the model's output is not a number"):
-        model.untrained().answer(query("intent", ["a"], INTENTS))
+        model.untrained({}).answer(query("intent", ["a"], INTENTS))

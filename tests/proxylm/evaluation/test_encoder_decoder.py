@@ -74,7 +74,7 @@ def test_fine_tuning_beats_the_untrained_model_and_the_copied_source(
     base: Callable[..., EncoderDecoder], tmp_path: Path, name: str
 ) -> None:
     model = base(name)
-    before = chrf(model.untrained().answer(query()).hypotheses)
+    before = chrf(model.untrained({}).answer(query()).hypotheses)
     trained = model.fit(training(tmp_path, FULL))
     answers = trained.answer(query())
     after = chrf(answers.hypotheses)
@@ -83,14 +83,14 @@ def test_fine_tuning_beats_the_untrained_model_and_the_copied_source(
     assert answers.tokens_in is not None
     assert answers.tokens_in > len(LINES)
     # The base is as it was: what one training changes is its own.
-    assert chrf(model.untrained().answer(query()).hypotheses) == before
+    assert chrf(model.untrained({}).answer(query()).hypotheses) == before
 
 
 def test_two_adapters_on_one_base_do_not_disturb_each_other(
     base: Callable[..., EncoderDecoder], tmp_path: Path
 ) -> None:
     model = base("m2m100")
-    untrained = model.untrained().answer(query()).hypotheses
+    untrained = model.untrained({}).answer(query()).hypotheses
     first = model.fit(training(tmp_path / "aaa", LORA))
     said = first.answer(query()).hypotheses
     assert chrf(said) > chrf(untrained) + 3  # random weights give adapters little to work with
@@ -99,11 +99,11 @@ def test_two_adapters_on_one_base_do_not_disturb_each_other(
     other = second.answer(query()).hypotheses
     assert other != said
     assert first.answer(query()).hypotheses == said
-    assert model.untrained().answer(query()).hypotheses == untrained
+    assert model.untrained({}).answer(query()).hypotheses == untrained
     second.release()
     assert first.answer(query()).hypotheses == said
     first.release()
-    assert model.untrained().answer(query()).hypotheses == untrained
+    assert model.untrained({}).answer(query()).hypotheses == untrained
 
 
 @pytest.mark.parametrize("recipe", [FULL, LORA], ids=["full", "lora"])
@@ -154,9 +154,9 @@ def test_bad_input_is_refused_in_one_line(
 ) -> None:
     model = base("nllb")
     with pytest.raises(InputError, match="tokeniser of nllb does not know the language got_Goth"):
-        model.untrained().answer(replace(query(), target_lang="got_Goth"))
-    with pytest.raises(InputError, match="precision int8 needs the backend ctranslate2"):
-        model.untrained().answer(query(how=replace(GREEDY, precision="int8")))
+        model.untrained({}).answer(replace(query(), target_lang="got_Goth"))
+    with pytest.raises(InputError, match="precision int8: torch computes in fp32"):
+        model.untrained({}).answer(query(how=replace(GREEDY, precision="int8")))
     with pytest.raises(InputError, match="lora has alpha; it needs rank"):
         model.fit(training(tmp_path, {**LORA, "lora": {"alpha": 3}}))
     with pytest.raises(InputError, match="has colour; an encoder-decoder has path, family"):

@@ -302,7 +302,7 @@ def test_half_precision_says_nearly_the_same(lines: Lines, folder: str, tmp_path
         for p in ("fp32", "bf16")
     )
     assert sum(a == b for a, b in zip(full, half, strict=True)) > 0.95 * len(full)
-    with pytest.raises(InputError, match="precision int8: an encoder-head computes in fp32, bf16"):
+    with pytest.raises(InputError, match="precision int8: torch computes in fp32, bf16"):
         trained.answer(ask("slot", test.texts, "int8"))
 
 
@@ -339,7 +339,7 @@ def test_models_that_cannot_work_are_refused(lines: Lines, folder: str, tmp_path
         prepare(spec({"path": str(tmp_path / "gpt2")}), "cpu")
     for config in (SCRATCH, {"path": folder}):
         with pytest.raises(InputError, match="an-encoder has to be trained"):
-            prepare(spec(config), "cpu").untrained()
+            prepare(spec(config), "cpu").untrained({})
     frozen = prepare(spec({"path": folder, "frozen": True}), "cpu")
     with pytest.raises(InputError, match="is frozen, but recipe r has lora"):
         frozen.fit(training("intent", lines["intent"][0], LORA, tmp_path))

@@ -95,4 +95,4 @@ def test_what_cannot_work_is_refused(encoder_job: Job, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="lacks inverse_regularisation"):
         model.fit(replace(training, recipe={"name": "r"}))
     with pytest.raises(InputError, match="multilingual-e5-small has to be trained"):
-        model.untrained()
+        model.untrained({})

@@ -66,7 +66,7 @@ def test_pieces_are_learnt_from_both_sides_and_lose_nothing() -> None:
 
 def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="transformer-1x64 has to be trained"):
-        prepare(SPEC, "cpu").untrained()
+        prepare(SPEC, "cpu").untrained({})
     odd = ModelSpec("t", "1", "transformer", {"width": 65, "heads": 2})
     with pytest.raises(InputError, match="width is a multiple of heads"):
         prepare(odd, "cpu")

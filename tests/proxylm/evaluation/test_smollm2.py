@@ -35,14 +35,14 @@ def test_intents_without_training_beat_chance_and_majority(model: DecoderOnly) -
     chosen = random.Random(0).sample(range(600), 60)
     gold = [every.labels[i] for i in chosen]
     asked = query("intent", [every.texts[i] for i in chosen], tuple(set(every.labels)))
-    found = model.untrained().answer(asked).hypotheses
+    found = model.untrained({}).answer(asked).hypotheses
     majority = [Counter(gold).most_common(1)[0][0]] * len(gold)
     assert accuracy(found, gold).value > accuracy(majority, gold).value + 8
 
 
 def test_it_translates_and_stops(model: DecoderOnly) -> None:
     lines = ["Good morning, how are you?", "The house is red.", "Thank you very much."]
-    answers = model.untrained().answer(query("mt", lines))
+    answers = model.untrained({}).answer(query("mt", lines))
     assert all(hypothesis and "\n" not in hypothesis for hypothesis in answers.hypotheses)
     assert answers.tokens_out is not None
     assert answers.tokens_out < 3 * 48
