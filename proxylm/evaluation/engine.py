@@ -53,6 +53,7 @@ from proxylm.evaluation.metrics import measure, spm_status
 from proxylm.evaluation.outcome import new_run_id, run_record
 from proxylm.landing import write_atomically, write_landing
 from proxylm.records import Bundle, Evaluation, Run, Score, Setting
+from proxylm.scripts import check_script
 
 _log = logging.getLogger("proxylm.evaluation")
 
@@ -148,9 +149,17 @@ class _Models:
         self._load_share: dict[str, float] = {}
 
     def corpus(self, part: TextPart) -> CorpusSplit:
-        """The lines of a part. InputError if they are not those that the key speaks of."""
+        """The lines of a part.
+
+        InputError if they are not those that the key speaks of, or not in the languages' scripts.
+        """
         if part.path not in self._corpora:
-            self._corpora[part.path] = read_corpus(self._home / part.path).split
+            read = read_corpus(self._home / part.path).split
+            for lines in (read.train, read.test):
+                check_script(lines.texts, part.source_lang, part.path)
+                if part.target_lang != part.source_lang:
+                    check_script(lines.labels, part.target_lang, part.path)
+            self._corpora[part.path] = read
         corpus = self._corpora[part.path]
         if corpus.fingerprint != part.fingerprint:
             raise InputError(

@@ -4,14 +4,12 @@ Never runs code that comes with a model, and never reads pickled weights. What g
 name, a gate or the network becomes one line for the user.
 """
 
-import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from huggingface_hub.errors import (
-    EntryNotFoundError,
     GatedRepoError,
     HfHubHTTPError,
     LocalEntryNotFoundError,
@@ -97,30 +95,32 @@ def _where(spec: ModelSpec) -> dict[str, Any]:
     return where
 
 
+_HINTS: Mapping[type[Exception], str] = {
+    GatedRepoError: "{path} is gated; accept its terms on the hub and set HF_TOKEN",
+    RevisionNotFoundError: "{path} has no revision {revision}",
+    RepositoryNotFoundError: "the hub has no model {path}, or it is private (HF_TOKEN opens it)",
+    LocalEntryNotFoundError: "{path} is not in the cache and the hub cannot be reached; download "
+    "it where there is a network, or give a folder as `path`",
+}
+"""What to do about an error of the hub; the first that fits counts: a gated one is missing too."""
+
+
 def _explained(spec: ModelSpec, load: Callable[[], T]) -> T:
     """What `load` gives; its errors as one line that says what to do."""
-    name, path = spec.model_id, spec.config.get("path", spec.model_id)
+    path = spec.config.get("path", spec.model_id)
     try:
         return load()
-    except GatedRepoError:
-        raise InputError(
-            f"{name}: {path} is gated; accept its terms on the hub and set HF_TOKEN"
-        ) from None
-    except RepositoryNotFoundError:
-        raise InputError(
-            f"{name}: the hub has no model {path}, or it is private (HF_TOKEN opens it)"
-        ) from None
-    except RevisionNotFoundError:
-        raise InputError(f"{name}: {path} has no revision {spec.revision}") from None
-    except LocalEntryNotFoundError:
-        raise InputError(
-            f"{name}: {path} is not in the cache and the hub cannot be reached; "
-            "download it where there is a network, or give a folder as `path`"
-        ) from None
-    except (EntryNotFoundError, HfHubHTTPError) as error:
-        raise InputError(f"{name}: {_first_line(error)}") from None
-    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
-        raise InputError(f"{name}: {path} cannot be loaded: {_first_line(error)}") from None
+    except (HfHubHTTPError, OSError, ValueError, KeyError) as error:
+        chain: list[BaseException] = [error]
+        while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None:
+            chain.append(cause)  # transformers wraps what the hub said
+        hints = [
+            hint.format(path=path, revision=spec.revision)
+            for kind, hint in _HINTS.items()
+            if any(isinstance(one, kind) for one in chain)
+        ]
+        reason = hints[0] if hints else f"{path} cannot be loaded: {_first_line(error)}"
+        raise InputError(f"{spec.model_id}: {reason}") from None
 
 
 def _first_line(error: Exception) -> str:

@@ -15,7 +15,9 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from proxylm.evaluation.batching import run_batches
 
-_LEAVE = 0.125  # share of ended rows at which a batch is made smaller; copying the cache has a price
+_LEAVE = (
+    0.125  # share of ended rows at which a batch is made smaller; copying the cache has a price
+)
 _ROOM = 32  # tokens that a cache has room for beyond those in it
 
 

@@ -1,0 +1,51 @@
+"""Whether a text is written in the script that its language code says."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import regex
+
+from proxylm.errors import InputError
+
+SAMPLE = 200
+"""Texts that are looked at."""
+
+LEAST_SHARE = 0.5
+"""Of the letters. Names and loan words are often in Latin letters, whole texts seldom are."""
+
+_UNICODE = {  # scripts of ISO 15924 that Unicode sees as several, or under another name
+    "Hans": ("Han",),
+    "Hant": ("Han",),
+    "Jpan": ("Han", "Hiragana", "Katakana"),
+    "Kore": ("Hang", "Han"),
+}
+
+
+def check_script(texts: Sequence[str], language: str, place: str) -> None:
+    """Raises InputError, naming `place`, where fewer than half of the letters are in the script.
+
+    `language` is a FLORES-200 style code. A text without letters passes.
+    """
+    script = language.partition("_")[2]
+    sample = "".join(texts[:SAMPLE])
+    letters = len(_letters().findall(sample))
+    fitting = len(_letters_of(script).findall(sample))
+    if letters and fitting < LEAST_SHARE * letters:
+        raise InputError(
+            f"{place}: {fitting / letters:.0%} of the letters are in the script of {language} "
+            f"({script}); is it the right text, or another language?"
+        )
+
+
+@cache
+def _letters() -> Any:
+    return regex.compile(r"\p{L}")
+
+
+@cache
+def _letters_of(script: str) -> Any:
+    names = _UNICODE.get(script, (script,))
+    return regex.compile(
+        "[" + "".join(rf"\p{{Script={name}}}" for name in names) + r"&&\p{L}]", regex.V1
+    )
