@@ -5,35 +5,29 @@ job it was at, and of that one only what came after its last checkpoint. A faile
 and the next one goes on. The engine never opens the warehouse and does not know which jobs are
 wanted.
 
-Below HOME/runs/<training key>/ lie `weights/` (complete or absent, see `_load_weights`),
+Below HOME/runs/<training key>/ lie `weights/` (complete or absent, see `keeping.load_weights`),
 `checkpoint/` while a training goes on, and one file of hypotheses, one training curve and one log
 a run.
 """
 
-import hashlib
 import json
 import logging
-import os
 import platform
 import resource
 import shutil
 import sys
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
 from proxylm import identity
-from proxylm.corpora import CorpusSplit, Labelled, read_corpus
+from proxylm.corpora import Labelled
 from proxylm.errors import InputError, ProxyLMError
 from proxylm.evaluation.contract import (
     Answers,
@@ -49,24 +43,21 @@ from proxylm.evaluation.contract import (
     prepare,
 )
 from proxylm.evaluation.energy import read_joules
+from proxylm.evaluation.keeping import (
+    Said,
+    load_weights,
+    logging_to,
+    save_weights,
+    write_curve,
+    write_hypotheses,
+)
 from proxylm.evaluation.metrics import measure, spm_status
 from proxylm.evaluation.outcome import new_run_id, run_record
-from proxylm.landing import write_atomically, write_landing
+from proxylm.evaluation.texts import Texts, label_set
+from proxylm.landing import write_landing
 from proxylm.records import Bundle, Evaluation, Run, Score, Setting
-from proxylm.scripts import check_script
 
 _log = logging.getLogger("proxylm.evaluation")
-
-_MANIFEST = "manifest.json"
-_HYPOTHESES = pa.schema(
-    [
-        ("evaluation_key", pa.string()),
-        ("segment", pa.int64()),
-        ("source", pa.string()),
-        ("hypothesis", pa.string()),
-        ("reference", pa.string()),
-    ]
-)
 
 
 class OnJob(Protocol):
@@ -138,71 +129,15 @@ def chosen_device(device: str) -> str:
 
 
 class _Models:
-    """Base models in memory, one a `ModelSpec`, and the corpora that were read."""
+    """Base models in memory, one a `ModelSpec`."""
 
     def __init__(self, batch: Batch, home: Path, device: str) -> None:
+        self.texts = Texts(home)
         self._batch = batch
         self._home = home
         self._device = device
         self._prepared: dict[str, PreparedModel] = {}
-        self._corpora: dict[str, CorpusSplit] = {}
         self._load_share: dict[str, float] = {}
-
-    def corpus(self, part: TextPart) -> CorpusSplit:
-        """The lines of a part.
-
-        InputError if they are not those that the key speaks of, or not in the languages' scripts.
-        """
-        if part.path not in self._corpora:
-            read = read_corpus(self._home / part.path).split
-            for lines in (read.train, read.test):
-                check_script(lines.texts, part.source_lang, part.path)
-                if part.target_lang != part.source_lang:
-                    check_script(lines.labels, part.target_lang, part.path)
-            self._corpora[part.path] = read
-        corpus = self._corpora[part.path]
-        if corpus.fingerprint != part.fingerprint:
-            raise InputError(
-                f"{part.path} has fingerprint {corpus.fingerprint[:12]}, the plan says "
-                f"{part.fingerprint[:12]}: plan the evaluation again"
-            )
-        return corpus
-
-    def training_lines(self, job: Job) -> tuple[Labelled, Labelled]:
-        """The job's training lines and the dev lines."""
-        if job.train is None or job.train_size is None:
-            raise InputError(
-                f"{job.model.model_id} of kind {job.model.kind} has to be trained; "
-                f"mode {job.mode} without a training corpus is not possible"
-            )
-        corpus = self.corpus(job.train)
-        if len(corpus.train) < job.train_size:
-            raise InputError(
-                f"{job.train.path} has {len(corpus.train)} training lines; "
-                f"the job asks for {job.train_size}"
-            )
-        size = job.train_size
-        if not size:
-            raise InputError(f"{job.train.path} has no training lines")
-        return Labelled(corpus.train.texts[:size], corpus.train.labels[:size]), corpus.dev
-
-    def test_lines(self, part: TextPart, limit: int | None) -> Labelled:
-        """The test lines of a part, at least one; the first `limit` of them if that is given.
-
-        The lines are in the order of their hashes, so that the first ones are a random sample.
-        """
-        lines = self.corpus(part).test
-        if not lines:
-            raise InputError(f"{part.path} has no test lines")
-        return Labelled(lines.texts[:limit], lines.labels[:limit])
-
-    def labels(self, job: Job, part: TextPart) -> tuple[str, ...]:
-        """The labels that a model may choose from: the training's, else the tested corpus's."""
-        if job.train is not None:
-            return label_set(job.task, self.training_lines(job)[0])
-        split = self.corpus(part)
-        texts = [lines for lines in (split.train, split.dev, split.test) if lines]
-        return tuple(sorted({label for lines in texts for label in label_set(job.task, lines)}))
 
     def model(self, job: Job) -> tuple[PreparedModel, float]:
         """The job's base model and the job's share of the seconds its loading took."""
@@ -218,22 +153,13 @@ class _Models:
     def _expect(self, model: PreparedModel, jobs: list[Job]) -> None:
         for job in jobs:
             try:
-                uses = [self.test_lines(t, job.segment_limit).texts for t in job.tests]
+                uses = [self.texts.test_lines(t, job.segment_limit).texts for t in job.tests]
                 if job.train and not (_folder(job, self._home) / "weights").exists():
-                    uses.append(self.training_lines(job)[0].texts)
+                    uses.append(self.texts.training_lines(job)[0].texts)
             except InputError:
                 continue  # that job reports its own error when its turn comes
             for texts in uses:
                 model.expect(texts)
-
-
-def label_set(task: str, lines: Labelled) -> tuple[str, ...]:
-    """The intents or tags of the lines, sorted; none for mt."""
-    if task == "mt":
-        return ()
-    if task == "slot":
-        return tuple(sorted({tag for label in lines.labels for tag in label.split()}))
-    return tuple(sorted(set(lines.labels)))
 
 
 class _Meter:
@@ -281,7 +207,7 @@ def _run_job(job: Job, models: _Models, home: Path) -> Bundle:
     state = _Progress()
     reason = None
     meter = _Meter()
-    with _logging_to(log_path):
+    with logging_to(log_path):
         _log.info("job %s", json.dumps(asdict(job), ensure_ascii=False))
         try:
             _train_and_test(job, models, home, run_id, state)
@@ -297,6 +223,9 @@ def _run_job(job: Job, models: _Models, home: Path) -> Bundle:
                 state.trained.release()
     device = _device_name(state.model.device) if state.model is not None else None
     on_gpu = device is not None and device != "cpu"
+    curve = folder / f"curve-{run_id[:12]}.jsonl" if state.log.curve else None
+    if curve is not None:
+        write_curve(state.log.curve, curve)
     state.bundle.runs.append(
         run_record(
             job,
@@ -310,7 +239,7 @@ def _run_job(job: Job, models: _Models, home: Path) -> Bundle:
             peak_gpu_memory_bytes=torch.cuda.max_memory_allocated() if on_gpu else None,
             energy_joules=state.energy_joules,
             train_tokens=state.log.tokens or None,
-            curve=_write_curve(state.log, folder, run_id, home),
+            curve=curve.relative_to(home).as_posix() if curve is not None else None,
             log=log_path.relative_to(home).as_posix(),
             weights=state.weights,
             threads=torch.get_num_threads(),
@@ -335,7 +264,8 @@ def _train_and_test(job: Job, models: _Models, home: Path, run_id: str, state: _
 
     tested = [_test(job, test, models, state) for test in job.tests]
     # First kept, then scored: what was generated is not lost with a metric that fails.
-    kept = _write_hypotheses(job, tested, folder).relative_to(home).as_posix()
+    said = [Said(job.evaluation_key(t.part), t.lines, t.answers.hypotheses) for t in tested]
+    kept = write_hypotheses(said, folder).relative_to(home).as_posix()
     if job.task == "mt":
         _log.info("spBLEU: %s", spm_status())
     for one in tested:
@@ -345,13 +275,13 @@ def _train_and_test(job: Job, models: _Models, home: Path, run_id: str, state: _
 def _test(job: Job, test: TextPart, models: _Models, state: _Progress) -> "_Tested":
     """The answers to one test part. ProxyLMError where there is not one for each line."""
     assert state.trained is not None
-    lines = models.test_lines(test, job.segment_limit)
+    lines = models.texts.test_lines(test, job.segment_limit)
     query = Query(
         task=job.task,
         texts=lines.texts,
         source_lang=test.source_lang,
         target_lang=test.target_lang,
-        labels=models.labels(job, test),
+        labels=models.texts.labels(job, test),
         inference=job.how,
     )
     meter = _Meter()
@@ -382,8 +312,8 @@ def _trained(
     if job.mode == "zero_shot":
         state.weights = "untrained"
         return model.untrained(job.recipe)
-    train, dev = models.training_lines(job)
-    trained = _load_weights(model, folder / "weights")
+    train, dev = models.texts.training_lines(job)
+    trained = load_weights(model, folder / "weights")
     if trained is not None:
         state.weights = "reused"
         _log.info("weights reused")
@@ -402,7 +332,7 @@ def _trained(
         log=state.log,
     )
     trained = model.fit(training)
-    _save_weights(trained, folder)
+    save_weights(trained, folder)
     shutil.rmtree(training.checkpoint, ignore_errors=True)
     return trained
 
@@ -489,86 +419,6 @@ def _one_line(error: Exception) -> str:
 
 def _folder(job: Job, home: Path) -> Path:
     return home / "runs" / job.training_key
-
-
-def _save_weights(trained: TrainedModel, folder: Path) -> None:
-    """Write `weights/` beside a manifest of hashes and rename it into place: all or nothing."""
-    temporary = folder / f".weights-{os.getpid()}.tmp"
-    final = folder / "weights"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    try:
-        trained.save(temporary)
-        write_atomically(
-            temporary / _MANIFEST, json.dumps(_file_hashes(temporary), sort_keys=True).encode()
-        )
-        shutil.rmtree(final, ignore_errors=True)  # there, but not complete: see _load_weights
-        temporary.rename(final)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _load_weights(model: PreparedModel, folder: Path) -> TrainedModel | None:
-    """The trained model, or None unless every file is there with the hash of the manifest."""
-    if not folder.exists():
-        return None
-    manifest = folder / _MANIFEST
-    try:
-        complete = json.loads(manifest.read_text(encoding="utf-8")) == _file_hashes(folder)
-    except (OSError, ValueError):
-        complete = False
-    if not complete:
-        _log.warning("%s is not complete: training again", folder)
-        return None
-    return model.load(folder)
-
-
-def _file_hashes(folder: Path) -> dict[str, str]:
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.iterdir())
-        if path.name != _MANIFEST
-    }
-
-
-def _write_hypotheses(job: Job, tested: list[_Tested], folder: Path) -> Path:
-    """Keep what was generated, all parts of a job in one file named by its content."""
-    columns: dict[str, list[str | int]] = {name: [] for name in _HYPOTHESES.names}
-    for one in tested:
-        columns["evaluation_key"] += [job.evaluation_key(one.part)] * len(one.lines)
-        columns["segment"] += range(len(one.lines))
-        columns["source"] += one.lines.texts
-        columns["hypothesis"] += one.answers.hypotheses
-        columns["reference"] += one.lines.labels
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.table(columns, _HYPOTHESES), sink, compression="zstd")
-    data = sink.getvalue()
-    path = folder / f"hypotheses-{hashlib.sha256(data).hexdigest()[:16]}.parquet"
-    write_atomically(path, memoryview(data))
-    return path
-
-
-def _write_curve(log: TrainingLog, folder: Path, run_id: str, home: Path) -> str | None:
-    if not log.curve:
-        return None
-    path = folder / f"curve-{run_id[:12]}.jsonl"
-    write_atomically(path, "".join(f"{json.dumps(row)}\n" for row in log.curve).encode())
-    return path.relative_to(home).as_posix()
-
-
-@contextmanager
-def _logging_to(path: Path) -> Iterator[None]:
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    level = _log.level
-    _log.addHandler(handler)
-    _log.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        _log.setLevel(level)
-        _log.removeHandler(handler)
-        handler.close()
 
 
 def _say_progress(number: int, of: int, job: Job, bundle: Bundle) -> None:

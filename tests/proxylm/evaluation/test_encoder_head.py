@@ -32,7 +32,7 @@ from proxylm.evaluation.encoder_head import (
     learn_pieces,
     prepare,
 )
-from proxylm.evaluation.engine import label_set
+from proxylm.evaluation.texts import label_set
 from proxylm.evaluation.metrics import measure
 from proxylm.home_assistant import generate, generate_slots
 

@@ -21,7 +21,7 @@ from transformers import (
 
 from proxylm.corpora import Labelled
 from proxylm.evaluation.contract import Inference, ModelSpec, Query, Training
-from proxylm.evaluation.engine import label_set
+from proxylm.evaluation.texts import label_set
 
 CHAT = (
     "{% for m in messages %}<|user|>{{ m['content'] }}<|end|>{% endfor %}"
