@@ -127,6 +127,9 @@ class _RoomyLayer(DynamicLayer):  # type: ignore[misc]
     The one of transformers copies everything at each step; here a step writes what is new.
     """
 
+    is_initialized: bool
+    _room: tuple[Tensor, Tensor] | None = None
+
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
@@ -134,7 +137,6 @@ class _RoomyLayer(DynamicLayer):  # type: ignore[misc]
             self.dtype, self.device = key_states.dtype, key_states.device
             self.keys, self.values = key_states, value_states
             self.is_initialized = True
-            self._room: tuple[Tensor, Tensor] | None = None
             return key_states, value_states
         old = self.get_seq_length()
         new = old + key_states.shape[-2]
