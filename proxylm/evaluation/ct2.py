@@ -89,6 +89,7 @@ class Ct2Translator:
                     beam_size=beam,
                     length_penalty=length_penalty,
                     max_input_length=0,
+                    min_decoding_length=0,
                     max_decoding_length=max_tokens + len(prefix),
                 )
                 return [result.hypotheses[0][len(prefix) :] for result in found]

@@ -29,6 +29,7 @@ import torch
 from proxylm import identity
 from proxylm.corpora import Labelled
 from proxylm.errors import InputError, ProxyLMError
+from proxylm.evaluation.batching import free_cache
 from proxylm.evaluation.contract import (
     Answers,
     Batch,
@@ -221,6 +222,8 @@ def _run_job(job: Job, models: _Models, home: Path) -> Bundle:
         finally:
             if state.trained is not None:
                 state.trained.release()
+                state.trained = None
+            free_cache()
     device = _device_name(state.model.device) if state.model is not None else None
     on_gpu = device is not None and device != "cpu"
     curve = folder / f"curve-{run_id[:12]}.jsonl" if state.log.curve else None
