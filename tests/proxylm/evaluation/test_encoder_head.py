@@ -32,8 +32,8 @@ from proxylm.evaluation.encoder_head import (
     learn_pieces,
     prepare,
 )
-from proxylm.evaluation.texts import label_set
 from proxylm.evaluation.metrics import measure
+from proxylm.evaluation.texts import label_set
 from proxylm.home_assistant import generate, generate_slots
 
 pytest.importorskip("hassil")

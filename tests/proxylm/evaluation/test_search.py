@@ -35,7 +35,6 @@ def test_beams_are_those_of_transformers(tiny: Tiny) -> None:
     found = generate(tiny.model, rows, **{**tiny.search, **options})
     expected = [own(tiny, r, num_beams=3, length_penalty=0.6, max_new_tokens=15) for r in rows]
     assert sum(map(list.__eq__, found, expected)) >= 11
-    assert found != generate(tiny.model, rows, **{**tiny.search, "max_tokens": 15})
 
 
 @pytest.fixture(scope="module")
