@@ -4,6 +4,7 @@ Loaded with transformers once, fine-tuned in full or with LoRA, and searched gre
 beam. It knows no corpora, keys or scores; how languages are put to a tokeniser is in `families.py`.
 """
 
+import copy
 import json
 import logging
 import tempfile
@@ -134,7 +135,9 @@ class Translator:
         how, tokenizer = query.inference, self._family.tokenizer
         with tempfile.TemporaryDirectory() as folder:
             with self._variant.active() as model:
-                whole = model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
+                # Merging changes the base in place, and other adapters are on it: a copy is merged.
+                is_adapted = hasattr(model, "merge_and_unload")
+                whole = copy.deepcopy(model).merge_and_unload() if is_adapted else model
                 whole.save_pretrained(folder)
             tokenizer.save_pretrained(folder)
             translator = Ct2Translator(Path(folder), how.precision, self._device)

@@ -149,6 +149,24 @@ def test_a_beam_is_searched_and_is_not_worse(
     assert chrf(beam) > chrf(greedy) - 5
 
 
+@pytest.mark.parametrize("recipe", [FULL, LORA], ids=["full", "lora"])
+def test_ctranslate2_says_the_same_and_leaves_the_base_as_it_was(
+    base: Callable[..., EncoderDecoder], tmp_path: Path, recipe: dict[str, Any]
+) -> None:
+    pytest.importorskip("ctranslate2", reason="needs the extra ct2")
+    model = base("m2m100")
+    untrained = model.untrained({}).answer(query()).hypotheses
+    trained = model.fit(training(tmp_path, {**recipe, "epochs": 25}))
+    said = trained.answer(query()).hypotheses
+    fast = trained.answer(query(how=replace(GREEDY, backend="ctranslate2")))
+    assert fast.hypotheses == said
+    small = trained.answer(query(how=replace(GREEDY, backend="ctranslate2", precision="int8")))
+    assert sum(map(str.__eq__, small.hypotheses, said)) >= 0.8 * len(said)
+    assert trained.answer(query()).hypotheses == said
+    trained.release()
+    assert model.untrained({}).answer(query()).hypotheses == untrained
+
+
 def test_bad_input_is_refused_in_one_line(
     base: Callable[..., EncoderDecoder], tmp_path: Path
 ) -> None:

@@ -184,7 +184,7 @@ def test_shared_encoding_is_paid_once_over_the_batch(
             + sum(row["wall_seconds"] for row in records["evaluations"])
         )
         assert all(row["wall_seconds"] > 0 for row in records["evaluations"])
-    assert 0.7 * elapsed < sum(costs) <= elapsed
+    assert 0.4 * elapsed < sum(costs) <= elapsed
     assert max(costs) < 0.75 * sum(costs)
 
 
