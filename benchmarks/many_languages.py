@@ -4,8 +4,8 @@ A translation model of 60 M parameters (M2M100's architecture, 6 + 6 layers of w
 weights: only time and memory are measured) gets a LoRA adapter for each of twenty languages on
 Django's messages, English to the language, and is then tested on another twenty lines each. Asked
 of one base that serves many adapters: to test all of them in one process takes at most 0.6 of
-twenty times one in a process of its own. The same is printed for training them, where the ratio says
-how long a training is beside the start of a process and nothing more.
+twenty times one in a process of its own. The same is printed for training them, where the ratio
+says how long a training is beside the start of a process and nothing more.
 
     python benchmarks/many_languages.py [--languages 20] [--threads 1]
 """
