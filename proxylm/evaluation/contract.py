@@ -349,7 +349,15 @@ KINDS: Mapping[str, Kind] = {
         {"mt": SEARCH},
         ("torch", "ctranslate2"),
         {"backend": "torch", "beam": 5, "length_penalty": 1.2},
-        ("torch", "transformers", "peft", "safetensors", "sentencepiece", "sacremoses"),
+        (
+            "torch",
+            "transformers",
+            "peft",
+            "safetensors",
+            "sentencepiece",
+            "sacremoses",
+            "ctranslate2",
+        ),
         prompts="1",
     ),
     "transformer": Kind(
@@ -357,7 +365,7 @@ KINDS: Mapping[str, Kind] = {
         {"mt": SEARCH},
         ("torch", "ctranslate2"),
         {"backend": "torch", "beam": 5, "length_penalty": 1.2},
-        ("torch", "transformers", "safetensors", "tokenizers"),
+        ("torch", "transformers", "safetensors", "tokenizers", "ctranslate2"),
     ),
     "decoder-only": Kind(
         "proxylm.evaluation.decoder_only",

@@ -29,7 +29,7 @@ TOKEN_BUDGET = {"cpu": 4096, "cuda": 32768}
 """Padded source tokens of one batch of a search, by type of device; halved where too many."""
 
 _IGNORED = -100  # label of padding: no loss
-_LONGEST_SOURCE = 1024  # tokens; the position embeddings of most families end there
+_LONGEST_SOURCE = 1024  # tokens; a model whose position embeddings end before has its own limit
 _log = logging.getLogger(__name__)
 
 
@@ -95,10 +95,15 @@ class Translator:
         self._description = description
 
     def answer(self, query: Query) -> Answers:
-        """Translations; sources of more than 1,024 tokens are cut, which the log says."""
+        """Translations; a source longer than the model's positions, or 1,024 tokens, is cut.
+
+        The log says how many were.
+        """
         how = query.inference
         rows = self._family.sources(query.texts, query.source_lang, query.target_lang)
-        rows = _cut(rows)
+        with self._variant.active() as model:
+            positions = getattr(model.config, "max_position_embeddings", _LONGEST_SOURCE)
+        rows = _cut(rows, min(_LONGEST_SOURCE, positions))
         forced = self._family.forced(query.target_lang)
         search = self._search_ct2 if how.backend == "ctranslate2" else self._search_torch
         found = search(rows, forced, query)
@@ -231,11 +236,11 @@ def _shorten(row: list[int], length: int) -> list[int]:
     return row if len(row) <= length else [*row[: length - 1], row[-1]]
 
 
-def _cut(rows: list[list[int]]) -> list[list[int]]:
-    long = sum(len(row) > _LONGEST_SOURCE for row in rows)
+def _cut(rows: list[list[int]], longest: int) -> list[list[int]]:
+    long = sum(len(row) > longest for row in rows)
     if long:
-        _log.warning("%d sources have more than %d tokens and were cut", long, _LONGEST_SOURCE)
-    return [_shorten(row, _LONGEST_SOURCE) for row in rows]
+        _log.warning("%d sources have more than %d tokens and were cut", long, longest)
+    return [_shorten(row, longest) for row in rows]
 
 
 def _decoder_start(config: Any) -> int:

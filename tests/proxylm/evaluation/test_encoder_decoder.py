@@ -167,6 +167,18 @@ def test_ctranslate2_says_the_same_and_leaves_the_base_as_it_was(
     assert model.untrained({}).answer(query()).hypotheses == untrained
 
 
+@pytest.mark.parametrize("backend", ["torch", "ctranslate2"])
+def test_a_source_beyond_the_models_positions_is_cut_and_the_log_says_so(
+    base: Callable[..., EncoderDecoder], caplog: pytest.LogCaptureFixture, backend: str
+) -> None:
+    pytest.importorskip("ctranslate2", reason="needs the extra ct2")
+    long = Labelled((" ".join(LINES.texts) * 5, LINES.texts[0]), ("x", "y"))
+    how = Inference(backend, max_tokens=4)
+    answers = base("marian").untrained({}).answer(query(long, how))
+    assert len(answers.hypotheses) == 2
+    assert "1 sources have more than 256 tokens and were cut" in caplog.text
+
+
 def test_bad_input_is_refused_in_one_line(
     base: Callable[..., EncoderDecoder], tmp_path: Path
 ) -> None:
