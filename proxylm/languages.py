@@ -1,9 +1,11 @@
-"""Which language a spelling means: one code a language, whatever it was called.
+"""Which language a spelling means, one code a language, and how others spell it.
 
 The code is the FLORES-200 one where there is one (`swh_Latn`), else ISO 639-3 with CLDR's likely
 script (`nij_Latn`). `data/flores200.csv` holds the 204 FLORES-200 languages, with the other codes
 under which each is known; a macrolanguage (`swa`, `msa`, `zho`) stands for the member that
-FLORES-200 chose. All else is asked of the IANA registry and of CLDR, through `langcodes`.
+FLORES-200 chose. All else is asked of the IANA registry and of CLDR, through `langcodes`. The way
+back, from a code to the spelling of a tokeniser or a data set, is `spell`; `data/conventions.csv`
+holds the lists of NLLB, M2M100 and MASSIVE as they publish them.
 
 This module does not know which languages a model or a corpus has, and it never guesses: what it
 does not know is refused, with the nearest spellings.
@@ -15,12 +17,16 @@ import re
 import unicodedata
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple, NewType
+from typing import Literal, NamedTuple, NewType, get_args
 
 from proxylm.errors import UsageError
 
 LanguageCode = NewType("LanguageCode", str)
 """FLORES-200 style: ISO 639-3, an underscore, ISO 15924, for example `swh_Latn`."""
+
+Convention = Literal["flores", "nllb", "m2m100", "massive", "mteb", "bcp47"]
+CONVENTIONS: tuple[str, ...] = get_args(Convention)
+"""FLORES-200, the tokenisers of NLLB and M2M100, MASSIVE's locales, MTEB (`swh-Latn`), BCP 47."""
 
 _MAX_LENGTH = 80
 _WAY_ON = (
@@ -70,6 +76,61 @@ def _resolve(spelling: str) -> ResolvedLanguage:
         if found is not None:
             return found._replace(spelling=spelling)
     raise UsageError(f"unknown language {text!r}{_did_you_mean(text)} {_WAY_ON}.")
+
+
+def spell(language: str, convention: str) -> str | None:
+    """How a convention spells a language; None where it lacks the language.
+
+    `resolve` leads back to the language from whatever this returns. MTEB and BCP 47 can spell
+    every language; BCP 47 gets the shortest tag that means it (`sw`, `nb`, `zh-Hant`, `arz`).
+
+    Raises UsageError for an unknown convention, and for a language as `resolve` does.
+    """
+    code = resolve(language).code
+    if convention == "mteb":
+        return code.replace("_", "-")
+    if convention == "bcp47":
+        return _shortest_tag(code)
+    return _listed(convention).get(code)
+
+
+def languages_of(convention: str) -> tuple[LanguageCode, ...]:
+    """The languages of a convention that lists them: FLORES-200, NLLB, M2M100, MASSIVE.
+
+    Raises UsageError for one that has no list.
+    """
+    return tuple(_listed(convention))
+
+
+@cache
+def _listed(convention: str) -> dict[LanguageCode, str]:
+    """Language -> its spelling, in the order of the convention's own list."""
+    if convention == "flores":
+        return {LanguageCode(code): code for code in _flores().names}
+    with (files("proxylm") / "data" / "conventions.csv").open(encoding="utf-8") as file:
+        lists = {row["convention"]: row["spellings"].split() for row in csv.DictReader(file)}
+    if convention not in lists:
+        raise UsageError(
+            f"no list of languages of {convention!r}; there are flores, {', '.join(lists)}"
+        )
+    return {resolve(spelling).code: spelling for spelling in lists[convention]}
+
+
+@cache
+def _shortest_tag(code: LanguageCode) -> str:
+    import langcodes
+
+    iso, script = code.split("_")
+    known = [other for other, meant in _flores().codes.items() if meant == code]
+    registered = [other for other in known if other in _registry().languages]
+    for language in sorted([*registered, langcodes.standardize_tag(iso), iso], key=len):
+        for tag in (language, f"{language}-{script}"):
+            try:
+                if resolve(tag).code == code:
+                    return tag
+            except UsageError:  # a bare tag whose script CLDR does not know
+                continue
+    raise AssertionError(f"{code} does not resolve to itself")
 
 
 class _Flores(NamedTuple):
@@ -182,11 +243,12 @@ def _by_tag(text: str) -> ResolvedLanguage | None:
 
     flores, assumed = _flores(), not (script or region)
     script = script or _likely_script(f"{language}-{region}")
-    for key in (f"{language}-{script}", f"{language}-{region}", language):
+    in_script = f"{language}-{script}"
+    for key in (in_script, f"{language}-{region}", language):
         code = flores.codes.get(_fold(key))
         if code is not None:
             break
-    if code is not None and script in (None, code[4:]):
+    if code is not None and (key == in_script or script in (None, code[4:])):
         return _flores_language(code, assumed)
 
     name = _without_brackets(registry.languages[language]["Description"][0])

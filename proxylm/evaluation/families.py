@@ -9,15 +9,7 @@ from typing import Any, Protocol
 
 from proxylm.errors import InputError
 from proxylm.evaluation.contract import ModelSpec
-
-_M2M_OWN = {
-    "nso_Latn": "ns",
-    "nob_Latn": "no",
-    "tgl_Latn": "tl",
-    "fuv_Latn": "ff",
-    "pbt_Arab": "ps",
-}
-"""Codes of M2M100 that are not the language's own in ISO 639."""
+from proxylm.languages import resolve, spell
 
 
 class Family(Protocol):
@@ -67,8 +59,9 @@ class LanguageToken:
         if known is not None:
             return _known(self._name, language, known.get)
         vocabulary = self.tokenizer.get_vocab()
-        # A plain `fra` may be a piece of text there: only the full code is a language token.
-        return _known(self._name, language, vocabulary.get, [language])
+        # A plain `fra` may be a piece of text there: only a full code is a language token.
+        codes = filter(None, (language, spell(language, "nllb")))
+        return _known(self._name, language, vocabulary.get, codes)
 
 
 class TargetFirst(LanguageToken):
@@ -120,8 +113,6 @@ class Prompted:
         self._prompt = prompt or self.DEFAULT
 
     def sources(self, texts: Sequence[str], source: str, target: str) -> list[list[int]]:
-        from proxylm.languages import resolve
-
         names = {"source": resolve(source).name, "target": resolve(target).name}
         try:
             prompts = [self._prompt.format(text=text, **names) for text in texts]
@@ -167,17 +158,16 @@ def family_of(spec: ModelSpec, model_type: str, tokenizer: Any, prompt: str | No
 
 
 def spellings(language: str) -> Iterable[str]:
-    """How tokenisers may spell a language: the code itself, ISO 639-3, then ISO 639-1.
+    """How tokenisers may spell a language: the code itself, ISO 639-3, NLLB's way, M2M100's way.
 
-    For example swh_Latn, swh, sw. Last comes the macrolanguage (nob_Latn is `no` in M2M100).
+    For example swh_Latn, swh, swh_Latn, sw. Last come ISO 639-1 and the macrolanguage.
     """
     import langcodes
 
     iso = language.split("_")[0]
     yield language
     yield iso
-    if language in _M2M_OWN:
-        yield _M2M_OWN[language]
+    yield from filter(None, (spell(language, name) for name in ("nllb", "m2m100")))
     for macro in (False, True):
         yield langcodes.standardize_tag(iso, macro=macro)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from langcodes.registry_parser import parse_registry
 
 from proxylm.errors import UsageError
-from proxylm.languages import resolve
+from proxylm.languages import CONVENTIONS, languages_of, resolve, spell
 
 with (files("proxylm") / "data" / "flores200.csv").open(encoding="utf-8") as _file:
     FLORES = list(csv.DictReader(_file))
@@ -69,6 +69,15 @@ SPELLINGS = {
     "az-IR": "azb_Arab",
     "ku-IQ": "ckb_Arab",
     "uz-AF": "uzn_Arab",
+    "fa-Latn-AF": "prs_Latn",  # the region says the language, the script is given
+    "sl-SL": "slv_Latn",  # MASSIVE's own locale
+    # spellings of M2M100, NLLB and MTEB that are theirs alone
+    "ns": "nso_Latn",
+    "tl": "tgl_Latn",
+    "sat_Beng": "sat_Olck",
+    "kor-Kore": "kor_Hang",
+    "cmo-Hans": "zho_Hans",
+    "cmo-Hant": "zho_Hant",
     # a script that FLORES-200 has not
     "sr-Latn": "srp_Latn",
     "swh_Arab": "swh_Arab",
@@ -235,3 +244,78 @@ def test_any_text_resolves_or_is_refused(text: str) -> None:
     except UsageError as error:
         message = str(error)
     assert message.isprintable()
+
+
+MTEB = """
+als-Latn=als_Latn sqi-Latn=als_Latn ara-Arab=arb_Arab arb-Arab=arb_Arab aze-Latn=azj_Latn
+kur-Arab=ckb_Arab kur-Latn=kmr_Latn cmn-Hans=zho_Hans zho-Hant=zho_Hant fas-Arab=pes_Arab
+fil-Latn=tgl_Latn ful-Latn=fuv_Latn orm-Latn=gaz_Latn mon-Cyrl=khk_Cyrl kor-Hang=kor_Hang
+lav-Latn=lvs_Latn msa-Latn=zsm_Latn nep-Deva=npi_Deva nor-Latn=nob_Latn ori-Orya=ory_Orya
+pus-Arab=pbt_Arab swa-Latn=swh_Latn swh-Latn=swh_Latn uzb-Latn=uzn_Latn yid-Hebr=ydd_Hebr
+"""
+"""Tags of the tasks of mteb 2.26.24 that differ from FLORES-200 in more than the dash, and some."""
+
+
+def test_the_tags_of_mteb_resolve() -> None:
+    for pair in MTEB.split():
+        spelling, code = pair.split("=")
+        assert resolve(spelling).code == code, spelling
+
+
+@pytest.mark.parametrize(
+    ("convention", "size", "some"),
+    [
+        ("flores", 204, {"swh_Latn": "swh_Latn", "bre_Latn": None}),
+        ("nllb", 202, {"sat_Olck": "sat_Beng", "arb_Latn": None, "swh_Latn": "swh_Latn"}),
+        ("m2m100", 100, {"nso_Latn": "ns", "nob_Latn": "no", "fuv_Latn": "ff", "nno_Latn": None}),
+        ("massive", 52, {"zho_Hant": "zh-TW", "khm_Khmr": "km-KH", "slv_Latn": "sl-SL"}),
+        ("mteb", None, {"swh_Latn": "swh-Latn", "bre_Latn": "bre-Latn", "zho_Hant": "zho-Hant"}),
+        ("bcp47", None, {"swh_Latn": "sw", "nob_Latn": "nb", "kas_Deva": "ks-Deva"}),
+        ("bcp47", None, {"zho_Hans": "zh", "zho_Hant": "zh-Hant", "arz_Arab": "arz"}),
+        ("bcp47", None, {"nso_Latn": "nso", "pnb_Arab": "pnb-Arab", "tgl_Latn": "tl"}),
+    ],
+)
+def test_a_convention_spells_what_it_has(
+    convention: str, size: int | None, some: dict[str, str | None]
+) -> None:
+    assert {code: spell(code, convention) for code in some} == some
+    if size is not None:
+        codes = languages_of(convention)
+        assert len(codes) == len(set(codes)) == size
+
+
+def test_the_lists_are_those_of_the_tokenisers() -> None:
+    m2m100 = pytest.importorskip("transformers.models.m2m_100.tokenization_m2m_100")
+    nllb = pytest.importorskip("transformers.models.nllb.tokenization_nllb")
+    lists = {
+        "m2m100": m2m100.FAIRSEQ_LANGUAGE_CODES["m2m100"],
+        "nllb": nllb.FAIRSEQ_LANGUAGE_CODES,
+    }
+    for convention, spellings in lists.items():
+        assert [spell(spelling, convention) for spelling in spellings] == list(spellings)
+
+
+@pytest.mark.parametrize("convention", ["flores", "nllb", "m2m100", "massive"])
+def test_every_spelling_of_every_listed_language_leads_back(convention: str) -> None:
+    for code in languages_of(convention):
+        for other in CONVENTIONS:
+            spelling = spell(code, other)
+            assert spelling is None or resolve(spelling).code == code, (code, other)
+
+
+@given(st.sampled_from(IANA_CODES), st.sampled_from(CONVENTIONS))
+def test_any_spelling_of_any_language_leads_back(subtag: str, convention: str) -> None:
+    try:
+        code = resolve(subtag).code
+    except UsageError:
+        return
+    spelling = spell(subtag, convention)
+    assert spelling is None or resolve(spelling).code == code
+    assert spelling is not None or convention not in {"mteb", "bcp47"}
+
+
+def test_a_convention_without_a_list_says_which_have_one() -> None:
+    with pytest.raises(UsageError, match="no list of languages of 'mteb'; there are flores, nllb"):
+        languages_of("mteb")
+    with pytest.raises(UsageError, match="'nlb'; there are flores, nllb, m2m100, massive"):
+        spell("swh_Latn", "nlb")

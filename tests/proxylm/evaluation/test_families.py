@@ -119,8 +119,9 @@ def test_an_unknown_family_names_those_there_are() -> None:
     [
         ("swh_Latn", "sw"), ("zho_Hans", "zh"), ("nob_Latn", "no"), ("als_Latn", "sq"),
         ("zsm_Latn", "ms"), ("pes_Arab", "fa"), ("arb_Arab", "ar"), ("lvs_Latn", "lv"),
-        ("nso_Latn", "ns"), ("npi_Deva", "ne"), ("khk_Cyrl", "mn"), ("eng_Latn", "en"),
+        ("nso_Latn", "ns"), ("fuv_Latn", "ff"), ("pbt_Arab", "ps"), ("npi_Deva", "ne"),
+        ("khk_Cyrl", "mn"), ("eng_Latn", "en"), ("sat_Olck", "sat_Beng"),
     ],
 )  # fmt: skip
-def test_codes_are_spelt_as_m2m100_does(code: str, expected: str) -> None:
+def test_codes_are_spelt_as_m2m100_and_nllb_do(code: str, expected: str) -> None:
     assert expected in spellings(code)
