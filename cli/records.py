@@ -106,6 +106,7 @@ def rescore(
 
 def _import(home: "Home", imports: "list[ImportedRows]", as_json: bool) -> None:
     from proxylm.landing import write_landing
+    from tasks.facts import update_facts
     from warehouse.database import reading
     from warehouse.loader import known_scores, load_landing
 
@@ -116,6 +117,7 @@ def _import(home: "Home", imports: "list[ImportedRows]", as_json: bool) -> None:
         if rows.rows:
             write_landing(rows.bundle, home.incoming)
     report = load_landing(home)
+    update_facts(str(home.path))
     files = [
         {
             "file": str(rows.path),

@@ -38,7 +38,10 @@ def refresh(home: str | None = None, retry_parked: bool = False) -> dict[str, An
     failures = run_batches(plan.batches, path)
     loaded = load_task(path)
     features = features_task(path)
-    logger.info(f"load: {loaded.evaluations} evaluations, features of {features} settings")
+    logger.info(
+        f"load: {loaded.evaluations} evaluations, features of {features.settings} settings; "
+        f"{features.imputed} of {features.facts} facts of languages are imputed"
+    )
     retrained = retrain_task(path)
     for line in retrained.lines():
         logger.info(f"retrain: {line}")

@@ -1,7 +1,8 @@
 """The records that travel from an evaluation or an import into the warehouse.
 
 One frozen dataclass a table; field order is column order. A `Bundle` holds the records of one
-landing file. This module knows no file format and no database (`landing.py` writes the files).
+landing file; facts of languages and models are in none, they come with the code. This module knows
+no file format and no database (`landing.py` writes the files).
 """
 
 from dataclasses import dataclass, field
@@ -171,6 +172,31 @@ class Feature:
     name: str
     value: float
     imputed: bool
+
+
+@dataclass(frozen=True)
+class LanguageFact:
+    """A public fact about a language."""
+
+    language: str
+    fact: str  # one of `facts.FACTS`
+    value: float | None  # None where there is no number
+    label: str | None  # the fact in words, for example the name of the family
+    imputed: bool  # the value is not the language's own
+    reason: str | None  # why it is imputed or absent
+    source: str
+    licence: str  # of the source
+
+
+@dataclass(frozen=True)
+class ModelLanguage:
+    """A source says that a model knows a language."""
+
+    model_id: str
+    language: str
+    relation: str  # pre_training: it was trained on it; official: its makers name it
+    source: str
+    licence: str  # of the source
 
 
 Record = Language | Model | Corpus | Setting | Run | Evaluation | Score | Feature

@@ -14,6 +14,7 @@ from proxylm.errors import InputError
 from proxylm.identity import corpus_fingerprint, digest
 from proxylm.languages import resolve
 from proxylm.records import Corpus, Language, Model
+from tasks.facts import update_facts
 from tasks.settings import LOCK_RETRIES, busy
 from warehouse.home import Home
 from warehouse.loader import register
@@ -55,6 +56,7 @@ def fetch_catalogue(home: str) -> Fetched:
     registered = register(
         here, _languages(catalogue), _models(catalogue), _corpora(catalogue, splits)
     )
+    update_facts(home)
     return Fetched(len(catalogue.corpora), len(splits), len(catalogue.models), fetched, registered)
 
 

@@ -1,7 +1,7 @@
-"""Stage `features`: dataset and language features of the settings evaluated here."""
+"""Stage `features`: features of texts for settings of the catalogue, facts of languages for all."""
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from prefect import task
 
@@ -11,14 +11,23 @@ from proxylm.features import FEATURE_SET, TextStatistics, setting_features
 from proxylm.landing import record_table
 from proxylm.records import Feature, Setting
 from tasks.catalogue import part_path
+from tasks.facts import update_facts
 from tasks.settings import LOCK_RETRIES, busy
 from warehouse.database import reading, transaction, writing
 from warehouse.home import Home
 from warehouse.snapshot import publish_snapshot
 
 
-def features(home: str) -> int:
-    """Compute the features that settings of catalogue corpora lack; returns how many settings."""
+class FeaturesMade(NamedTuple):
+    """What the stage did."""
+
+    settings: int  # settings that lacked the features of their texts
+    facts: int  # facts as features, over all settings of the warehouse
+    imputed: int  # of these, how many only stand in for a value
+
+
+def features(home: str) -> FeaturesMade:
+    """Compute the features that settings of catalogue corpora lack, and bring all facts up."""
     here = Home.find(home)
     catalogue = read_catalogue(here.catalogue)
     paths = {
@@ -65,7 +74,8 @@ def features(home: str) -> int:
                 )
                 connection.execute("INSERT INTO features SELECT * FROM made")
             publish_snapshot(here, connection)
-    return len(settings)
+    facts = update_facts(home)
+    return FeaturesMade(len(settings), facts.features, facts.imputed)
 
 
 features_task: Any = task(name="features", retry_condition_fn=busy, **LOCK_RETRIES)(features)

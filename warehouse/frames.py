@@ -52,6 +52,15 @@ def read_models(home: Home) -> list[Model]:
     ]
 
 
+def read_model_languages(home: Home) -> pd.DataFrame:
+    """Which languages models know: model_id, language, relation, source, licence.
+
+    A model without any row is unknown, not without languages.
+    """
+    with reading(home) as connection:
+        return connection.execute("SELECT * FROM model_languages ORDER BY ALL").df()
+
+
 def read_leaderboard(home: Home) -> pd.DataFrame:
     """The view `leaderboard` with its costs from `cost_ledger`, ordered for a reader."""
     with reading(home) as connection:

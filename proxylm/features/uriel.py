@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.distance import cosine
 
+DATA = "URIEL (lang2vec 1.1.2)"
 SOURCE = "computed from URIEL vectors (lang2vec 1.1.2)"
 DISTANCES = ("genetic", "geographic", "syntactic", "inventory", "phonological", "featural")
 
@@ -28,6 +29,17 @@ _SAME = {"zho": "cmn"}
 _FAMILY_OF = {"lvs": "lav", "ltg": "lav", "nob": "nor", "nno": "nor", "twi": "aka"}
 """Whose family membership stands in for that of a language where URIEL has none."""
 
+_NO_FAMILY = {
+    "Artificial Language",
+    "Mixed Language",
+    "Pidgin",
+    "Sign Language",
+    "Speech Register",
+    "Unattested",
+    "Unclassifiable",
+}
+"""Where Glottolog, URIEL's source, collects languages without saying that they are related."""
+
 _Vector = npt.NDArray[np.float64]
 
 
@@ -36,6 +48,13 @@ class Distance(NamedTuple):
 
     value: float
     imputed: bool  # of a related language, or taken as unrelated for want of a known family
+
+
+class Family(NamedTuple):
+    """The top-level family of a language."""
+
+    name: str | None  # None: URIEL names none, as for an isolate
+    imputed: bool  # of a related language
 
 
 class _Table(NamedTuple):
@@ -81,7 +100,32 @@ def missing_reason(source: str, target: str) -> str | None:
     """Why `distances` has nothing for this pair; None if it has."""
     known = _table("family_features").rows
     unknown = sorted({code for code in (source, target) if _uriel_code(code) not in known})
-    return f"URIEL (lang2vec 1.1.2) has no {' and no '.join(unknown)}" if unknown else None
+    return f"{DATA} has no {' and no '.join(unknown)}" if unknown else None
+
+
+def family(language: str) -> Family | None:
+    """The family of a language (FLORES-200 style code); None where URIEL lacks the language.
+
+    URIEL has a column for each family and each of its branches. The top-level one is the largest
+    of a language's columns, because it holds all languages of the others.
+    """
+    if missing_reason(language, language) is not None:
+        return None
+    vector, imputed = _family(_uriel_code(language))
+    columns = np.flatnonzero(vector)
+    if not len(columns):
+        return Family(None, False)
+    top = columns[np.argmax(_family_sizes()[columns])]
+    name = _table("family_features").features[top].removeprefix("F_")
+    return Family(None, False) if name in _NO_FAMILY else Family(name, imputed)
+
+
+@cache
+def _family_sizes() -> npt.NDArray[np.intp]:
+    """Languages in each family and branch."""
+    table = _table("family_features")
+    bits = np.unpackbits(np.asarray(table.values, np.uint8), axis=1, count=len(table.features))
+    return np.asarray(bits.sum(axis=0, dtype=np.intp))
 
 
 def distances(source: str, target: str) -> dict[str, Distance]:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from proxylm import facts
 from proxylm.errors import InputError
 from proxylm.identity import board_language, digest
 from proxylm.records import HEADLINE_METRICS
@@ -211,6 +212,7 @@ def _features(
 ) -> tuple[str, pd.DataFrame]:
     """The chosen feature set and its columns: by default the one most training rows have."""
     rows = frames.features[frames.features["setting_key"].isin(keys)]
+    rows = rows[rows["feature_set"] != facts.FEATURE_SET]  # they stand beside a set, never for one
     if feature_set is None:
         seen = rows.drop_duplicates(["feature_set", "setting_key"])
         counts = seen["setting_key"].isin(training).groupby(seen["feature_set"]).sum()
