@@ -41,7 +41,7 @@ LEVELS = (0.0001, 0.001, 0.01, 0.1, 1.0)
 
 LEVEL_NAMES = ("least", "very low", "low", "medium", "high", "very high")
 
-_SPEAKERS = f"CLDR 40 through language_data {version('language_data')}"
+_SPEAKERS = f"CLDR through language_data {version('language_data')}"
 _WEB = f"Common Crawl {CRAWL}, pages by CLD2's primary language (cc-crawl-statistics 011ff43)"
 _SOURCES = {
     "latin_script": ("the language code (ISO 15924)", "Unicode-3.0"),

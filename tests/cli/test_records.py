@@ -28,6 +28,8 @@ def test_importing_the_published_records_accounts_for_every_row(
     assert "mt560_experiments.csv: 1954 rows read = 1954 loaded + 0 rejected" in result.out
     assert "intent_experiments.csv: 2601 rows read = 2601 loaded + 0 rejected" in result.out
     assert count(home, "scores") == 69_585
+    assert count(home, "language_facts") == 5 * count(home, "languages")
+    assert count(home, "model_languages") > 400
     snapshot = home.snapshot.resolve()
 
     again = plm("import-records", *files, "--json")

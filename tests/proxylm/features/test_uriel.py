@@ -98,3 +98,33 @@ def test_genetic_agrees_with_the_published_files_for_most_pairs() -> None:
             differences.append(abs(found["genetic"].value - float(row["genetic"])))
     assert np.mean(np.array(differences) < 1e-4) > 0.7
     assert np.median(differences) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("language", "name", "imputed"),
+    [
+        ("swh_Latn", "Atlantic-Congo", False),
+        ("zho_Hant", "Sino-Tibetan", False),
+        ("jpn_Jpan", "Japonic", False),
+        ("amh_Ethi", "Afro-Asiatic", False),
+        ("lvs_Latn", "Indo-European", True),
+        ("eus_Latn", None, False),
+        ("tpi_Latn", "Indo-European", False),  # Glottolog's view of Tok Pisin
+        ("ase_Sgnw", None, False),  # "Sign Language" is no family
+    ],
+)
+def test_family(language: str, name: str | None, imputed: bool) -> None:
+    assert uriel.family(language) == (name, imputed)
+
+
+def test_a_language_that_uriel_lacks_has_no_family() -> None:
+    assert uriel.family("qqq_Latn") is None
+
+
+def test_languages_of_one_family_are_the_related_ones() -> None:
+    """The genetic distance is below 1 just where the top-level families are the same."""
+    codes = ["swh_Latn", "zul_Latn", "eng_Latn", "hin_Deva", "fin_Latn", "hun_Latn", "tam_Taml"]
+    for one in codes:
+        for other in codes:
+            related = uriel.distances(one, other)["genetic"].value < 1
+            assert related == (uriel.family(one) == uriel.family(other)), (one, other)

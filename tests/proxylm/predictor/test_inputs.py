@@ -173,3 +173,15 @@ def test_another_experiment_of_the_task_is_out_of_reach_and_changes_nothing(
         pd.concat([frames.models, models]),
     )
     pd.testing.assert_frame_equal(before.X, build_inputs(wider, target).X)
+
+
+def test_facts_are_never_the_feature_set(make_frames: MakeFrames) -> None:
+    frames = make_frames()
+    (target,) = targets(frames)
+    before = build_inputs(frames, target)
+    facts = frames.features.assign(feature_set="facts-1", name="same_script")
+    beside = replace(frames, features=pd.concat([facts, frames.features.head(100)]))
+    assert build_inputs(beside, target).feature_set == before.feature_set == "plm-1"
+    alone = build_inputs(replace(frames, features=facts), target)
+    assert alone.feature_set == "none"
+    assert not [name for name in alone.X if name.startswith("feature:")]
