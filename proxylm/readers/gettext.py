@@ -44,8 +44,9 @@ def read(path: Path, wanted: Wanted) -> Reading:
         if isinstance(entry, LeftOut):
             yield entry
         else:
-            pair = (entry.key[1], entry.text)
-            yield Row(*(pair if forward else reversed(pair)), entry.place)
+            original, translated = entry.key[1], entry.text
+            text, label = (original, translated) if forward else (translated, original)
+            yield Row(text, label, entry.place)
 
 
 def read_package(path: Path, wanted: Wanted) -> Reading:
