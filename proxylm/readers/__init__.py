@@ -51,7 +51,7 @@ def read_rows(path: Path, wanted: Wanted, format_name: str | None = None) -> Rea
     """The rows of a file, each text as one line: tabs and line breaks inside are spaces.
 
     Raises UsageError for a format that is unknown or does not have the task, and InputError,
-    naming file and place, for a file that is not of its format.
+    naming file and place, for a file that is not of its format or brings half a partition.
     """
     chosen = format_name or format_of(path, wanted)
     if chosen not in FORMATS:
@@ -69,7 +69,21 @@ def read_rows(path: Path, wanted: Wanted, format_name: str | None = None) -> Rea
             rows.append(found._replace(text=one_line(found.text), label=one_line(found.label)))
     if not rows:
         raise InputError(f"{path}: there is nothing to read in it as {chosen}")
+    _check_parts(path, rows)
     return Read(rows, left_out, chosen)
+
+
+def _check_parts(path: Path, rows: list[Row]) -> None:
+    parts = {row.part for row in rows}
+    if parts == {None}:
+        return
+    for row in rows:
+        if row.part is None:
+            raise InputError(
+                f"{path}, {row.place}: names no part, other rows do; name it for all or for none"
+            )
+    if "test" not in parts:
+        raise InputError(f"{path}: brings its own partition, but no test rows; add them")
 
 
 def format_of(path: Path, wanted: Wanted) -> str:

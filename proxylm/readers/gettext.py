@@ -12,6 +12,7 @@ from typing import NamedTuple
 import polib
 
 from proxylm.errors import InputError, UsageError
+from proxylm.languages import resolve
 from proxylm.readers.contract import (
     LeftOut,
     Reading,
@@ -77,8 +78,12 @@ def _side(
     if language == ENGLISH:
         return None
     names = {path.parent.parent.name for path in catalogues}
-    # A bare `pt` before `pt_BR`: regional variants are one language here, and one is enough.
-    fitting = sorted((x for x in names if is_language(x, language)), key=lambda x: (len(x), x))
+    # `sr_Latn` before `sr`, then a bare `pt` before `pt_BR`: regional variants are one language
+    # here, and one of them is enough.
+    fitting = sorted(
+        (name for name in names if is_language(name, language)),
+        key=lambda name: (resolve(name).code != language, len(name), name),
+    )
     if not fitting:
         raise InputError(f"{folder.name}: the package has no catalogue in {language}")
     found = {}

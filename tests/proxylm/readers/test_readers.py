@@ -106,9 +106,10 @@ def test_what_a_format_marks_as_no_translation_is_left_out_and_named(tmp_path: P
 
 def test_columns_are_named_by_the_user_where_they_are_unusual(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
-    lines(path, [{"saying": "habari", "means": "greet", "fold": "validation"}])
+    record = {"saying": "habari", "means": "greet", "fold": "validation"}
+    lines(path, [record, record | {"fold": "test"}])
     columns = {"text": "saying", "label": "means", "split": "fold"}
-    (row,) = read_rows(path, INTENT._replace(columns=columns)).rows
+    row, _ = read_rows(path, INTENT._replace(columns=columns)).rows
     assert row == ("habari", "greet", "line 1", "dev")
     with pytest.raises(InputError, match=r"among saying, means, fold; .*--column text=NAME"):
         read_rows(path, INTENT)
@@ -120,7 +121,7 @@ MASSIVE = [
     for locale, part, utt, slots in (
         ("sw-KE", "train", "niamshe saa tatu leo", "niamshe [time : saa tatu] [date : leo]"),
         ("sw-KE", "test", "niamshe", "niamshe"),
-        ("zh-CN", "dev", "明天叫我", "[date : 明天]叫我"),
+        ("zh-CN", "test", "明天叫我", "[date : 明天]叫我"),
     )
 ]
 
@@ -210,6 +211,8 @@ OUTSIDE = '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><tmx>&a;</tmx>'
         ("x.jsonl", b"\n[1]\n", "line 2: not a JSON object"),
         ("x.jsonl", b"[" * 100_000, "line 1: not JSON"),
         ("x.jsonl", b'{"source": "a", "target": "b", "split": "x"}', "there is no part 'x'"),
+        ("x.csv", b"source,target,split\na,b,test\nc,d,\n", "line 3: names no part, other rows do"),
+        ("x.csv", b"source,target,split\na,b,train\n", "its own partition, but no test rows"),
         ("x.parquet", b"PAR1", "not a readable Parquet file"),
         ("x.tmx", b"<tmx><body>", "not well-formed XML"),
         ("x.tmx", LAUGHS.encode(), "declares XML entities"),
