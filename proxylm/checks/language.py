@@ -47,7 +47,7 @@ def language(what: str, declared: str, texts: Sequence[str]) -> list[Finding]:
         return [finding(level, "language", message, way_on=_WAY_ON)]
     if opinion.probability < 2 * opinion.declared or opinion.probability < 0.3:
         return []
-    sure = opinion.probability >= 0.7 and opinion.declared < 0.05
+    sure = opinion.probability >= 0.75 and opinion.declared < 0.05
     level = "error" if sure and opinion.letters >= _ENOUGH else "warning"
     message = f"{seems}, and {declared} to {opinion.declared:.0%}"
     return [finding(level, "language", message, way_on=_WAY_ON)]

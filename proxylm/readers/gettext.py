@@ -129,7 +129,7 @@ def _entries(catalogue: polib.POFile | polib.MOFile) -> Iterator[_Entry | LeftOu
             yield LeftOut("are marked fuzzy", place)
         elif entry.msgid_plural:
             yield LeftOut("have plural forms", place)
-        elif not entry.msgstr:
+        elif not entry.msgstr.strip():
             yield LeftOut("are not translated yet", place)
         else:
             yield _Entry((entry.msgctxt or "", entry.msgid), entry.msgstr, place)
