@@ -7,7 +7,7 @@ judge near duplicates in the same two steps.
 
 import unicodedata
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from datasketch import MinHash, MinHashLSH
@@ -20,6 +20,7 @@ LARGEST = 100_000
 
 _GRAM = 5
 _LONGEST = 2_000  # letters of a text that count
+_AT_A_TIME = 1_000
 _BANDS, _ROWS = 32, 4  # propose a pair of similarity 0.7 with probability 0.9998
 
 
@@ -32,26 +33,22 @@ class Match(NamedTuple):
 
 
 class Index:
-    """Texts to look others up in."""
+    """A few texts to look many others up in."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        self._grams = [_grams(text) for text in texts[:LARGEST]]
+        self._texts = texts[:LARGEST]
         self._lsh = MinHashLSH(num_perm=_BANDS * _ROWS, params=(_BANDS, _ROWS))
-        for number, sketch in enumerate(_sketches(self._grams)):
-            self._lsh.insert(number, sketch)
+        for known, (_, sketch) in enumerate(_sketched(self._texts)):
+            self._lsh.insert(known, sketch)
 
     def matches(self, texts: Sequence[str]) -> list[Match]:
-        """The texts that nearly repeat one of the index, each with the nearest one."""
-        grams = [_grams(text) for text in texts[:LARGEST]]
+        """Every pair of one of `texts` and one of the index that are nearly the same."""
         found = []
-        for index, sketch in enumerate(_sketches(grams)):
-            proposed = [
-                (_jaccard(grams[index], self._grams[known]), -known)
-                for known in self._lsh.query(sketch)
-            ]
-            similarity, known = max(proposed, default=(0.0, 0))
-            if similarity >= THRESHOLD:
-                found.append(Match(index, -known, similarity))
+        for number, (grams, sketch) in enumerate(_sketched(texts[:LARGEST])):
+            for known in sorted(self._lsh.query(sketch)):
+                similarity = _jaccard(grams, _grams(self._texts[known]))
+                if similarity >= THRESHOLD:
+                    found.append(Match(number, known, similarity))
         return found
 
 
@@ -65,12 +62,11 @@ def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     return shared / (len(one) + len(other) - shared)
 
 
-def _sketches(grams: Sequence[frozenset[str]]) -> list[MinHash]:
-    # CRC-32 instead of SHA-1: twice as fast, and a collision only proposes a pair too many.
-    return list(
-        MinHash.bulk(
-            ([gram.encode("utf-8", "surrogatepass") for gram in each] for each in grams),
-            num_perm=_BANDS * _ROWS,
-            hashfunc=zlib.crc32,
-        )
-    )
+def _sketched(texts: Sequence[str]) -> Iterator[tuple[frozenset[str], MinHash]]:
+    """5-grams and sketch of each text, some texts at a time to bound the memory."""
+    for start in range(0, len(texts), _AT_A_TIME):
+        grams = [_grams(text) for text in texts[start : start + _AT_A_TIME]]
+        encoded = [[gram.encode("utf-8", "surrogatepass") for gram in each] for each in grams]
+        # CRC-32 instead of SHA-1: twice as fast, and a collision only proposes a pair too many.
+        sketches = MinHash.bulk(encoded, num_perm=_BANDS * _ROWS, hashfunc=zlib.crc32)
+        yield from zip(grams, sketches, strict=True)
