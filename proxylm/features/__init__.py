@@ -1,36 +1,50 @@
 """The inputs of a prediction that are not scores: language distances and dataset features.
 
-Every set of features has a name, so that rows of one fit are never mixed from two. This package
-knows settings and texts; it knows no scores, no models and no warehouse.
+Every set of features has a name, so that rows of one fit are never mixed from two, and every
+setting's set has a signature: what could change its numbers. This package knows settings and
+texts; it knows no scores, no warehouse and no files.
 """
 
-from proxylm.features import uriel
-from proxylm.features.dataset import TextStatistics, pair_features
+from collections.abc import Mapping
+
+from proxylm.features import dataset, uriel
+from proxylm.features.dataset import PARTS, TextStatistics, text_features
 from proxylm.records import Feature, Setting
 
-FEATURE_SET = "plm-1"
-"""Computed here: URIEL distances and word-level dataset features."""
+FEATURE_SET = "plm-2"
+"""Computed here: URIEL distances and dataset features on words."""
 
-__all__ = ["FEATURE_SET", "TextStatistics", "pair_features", "setting_features", "uriel"]
+REPLACED = ("plm-1",)
+"""Sets of earlier versions; a setting that gets `FEATURE_SET` loses them."""
+
+__all__ = [
+    "FEATURE_SET",
+    "PARTS",
+    "REPLACED",
+    "TextStatistics",
+    "setting_features",
+    "signature",
+    "uriel",
+]
 
 
-def setting_features(
-    setting: Setting, train: TextStatistics | None, test: TextStatistics | None
-) -> list[Feature]:
-    """The features of a setting, as records of `FEATURE_SET`.
+def signature() -> str:
+    """What could change the numbers of `FEATURE_SET`, beside the texts."""
+    return f"{FEATURE_SET}|{dataset.DEFINITION}|distances:{uriel.DATA}"
 
-    What is not known is absent: the distances of a language that URIEL lacks
-    (`uriel.missing_reason` says which), and the dataset features when a text is None.
+
+def setting_features(setting: Setting, texts: Mapping[str, TextStatistics]) -> list[Feature]:
+    """The features of a setting, as records of `FEATURE_SET`. `texts` has some of `PARTS`.
+
+    For mt a text is the target side, as in the paper. What is not known is absent: the distances
+    of a language that URIEL lacks (`uriel.missing_reason` says which), and what needs a part that
+    is not there.
     """
-    features = [
+    distances = uriel.distances(setting.source_lang, setting.target_lang)
+    return [
         Feature(setting.setting_key, FEATURE_SET, name, value, imputed)
-        for name, (value, imputed) in uriel.distances(
-            setting.source_lang, setting.target_lang
-        ).items()
+        for name, (value, imputed) in distances.items()
+    ] + [
+        Feature(setting.setting_key, FEATURE_SET, name, value, False)
+        for name, value in text_features(texts).items()
     ]
-    if train is not None and test is not None:
-        features += [
-            Feature(setting.setting_key, FEATURE_SET, name, value, False)
-            for name, value in pair_features(train, test).items()
-        ]
-    return features
