@@ -1,5 +1,6 @@
 """Stage `features`: features of texts for settings of the catalogue, facts of languages for all."""
 
+import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -8,16 +9,21 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from prefect import task
 
-from proxylm.catalogue import read_catalogue
+from proxylm.catalogue import Catalogue, read_catalogue
 from proxylm.corpora import CorpusSplit, read_corpus
+from proxylm.errors import UsageError
+from proxylm.evaluation.contract import ModelSpec
 from proxylm.features import (
     FEATURE_SET,
     PARTS,
     REPLACED,
-    TextStatistics,
+    SETS,
+    Measures,
+    Text,
     setting_features,
     signature,
 )
+from proxylm.features.embeddings import StoredEncoder
 from proxylm.landing import record_table
 from proxylm.records import Feature, Setting
 from tasks.catalogue import part_path
@@ -45,37 +51,69 @@ class _TextKey(NamedTuple):
 
 
 def features(home: str) -> FeaturesMade:
-    """Compute the features that settings of catalogue corpora lack, and bring all facts up."""
+    """Compute the features that settings of catalogue corpora lack, and bring all facts up.
+
+    PLM_FEATURE_SETS names the sets (default: all), PLM_ENCODER the sentence encoder, see
+    `sentence_encoder.sentence_encoder`. Raises UsageError where either means nothing.
+    """
     here = Home.find(home)
+    sets = _sets()
+    catalogue = read_catalogue(here.catalogue)
+    measures = _measures(here, catalogue)
 
     @cache
     def corpus(path: Path) -> CorpusSplit:
         return read_corpus(path).split
 
     @cache
-    def text(key: _TextKey) -> TextStatistics:
-        return TextStatistics.of(getattr(getattr(corpus(key.path), key.part), key.side))
+    def text(key: _TextKey) -> Text:
+        return measures.of(getattr(getattr(corpus(key.path), key.part), key.side))
 
     made: list[Feature] = []
     signatures: list[tuple[str, str, str]] = []
     present = _signatures(here)
-    for setting, keys in _settings(here):
-        prints = (f"{part}:{corpus(key.path).fingerprint}" for part, key in keys.items())
-        wanted = "|".join((signature(), *prints))
-        if present.get((setting.setting_key, FEATURE_SET)) != wanted:
-            lines = {part: getattr(corpus(key.path), key.part) for part, key in keys.items()}
-            texts = {part: text(key) for part, key in keys.items() if lines[part]}
-            made += setting_features(setting, texts)
-            signatures.append((setting.setting_key, FEATURE_SET, wanted))
+    for setting, keys in _settings(here, catalogue):
+        prints = "|".join(f"{part}:{corpus(key.path).fingerprint}" for part, key in keys.items())
+        for name in sets:
+            wanted = f"{signature(name, measures)}|{prints}"
+            if present.get((setting.setting_key, name)) != wanted:
+                lines = {part: getattr(corpus(key.path), key.part) for part, key in keys.items()}
+                texts = {part: text(key) for part, key in keys.items() if lines[part]}
+                made += setting_features(name, setting, texts)
+                signatures.append((setting.setting_key, name, wanted))
+    if measures.encoder:
+        measures.encoder.save()
     if signatures:
         _store(here, made, signatures)
     facts = update_facts(home)
     return FeaturesMade(len({key for key, *_ in signatures}), facts.features, facts.imputed)
 
 
-def _settings(home: Home) -> Iterator[tuple[Setting, dict[str, _TextKey]]]:
+def _sets() -> tuple[str, ...]:
+    """The sets that PLM_FEATURE_SETS names, else all."""
+    named = tuple((os.environ.get("PLM_FEATURE_SETS") or " ".join(SETS)).split())
+    if unknown := [name for name in named if name not in SETS]:
+        raise UsageError(
+            f"PLM_FEATURE_SETS names {unknown[0]}; the sets are {', '.join(SETS)}, parted by blanks"
+        )
+    return named
+
+
+def _measures(home: Home, catalogue: Catalogue) -> Measures:
+    from proxylm.evaluation.metrics import flores200_pieces
+    from proxylm.evaluation.sentence_encoder import local_tokenizers, sentence_encoder
+
+    encoder = sentence_encoder(os.environ.get("PLM_ENCODER"))
+    models = [ModelSpec(m.id, m.revision, m.kind, m.config) for m in catalogue.models]
+    return Measures(
+        StoredEncoder(encoder, home.embeddings) if encoder else None,
+        local_tokenizers(models),
+        flores200_pieces(),
+    )
+
+
+def _settings(home: Home, catalogue: Catalogue) -> Iterator[tuple[Setting, dict[str, _TextKey]]]:
     """The settings of catalogue corpora, each with those of its texts that are in the home."""
-    catalogue = read_catalogue(home.catalogue)
     paths = {
         (corpus.id, part.language, part.with_language or part.language): part_path(
             home, corpus.id, part
@@ -115,10 +153,11 @@ def _store(home: Home, made: list[Feature], signatures: list[tuple[str, str, str
             connection.register("made", record_table(Feature, made))
             connection.register("computed", computed)
             connection.execute(
-                "DELETE FROM features WHERE setting_key IN (SELECT setting_key FROM computed) "
-                "AND (feature_set IN (SELECT unnest(?::VARCHAR[])) OR (setting_key, feature_set) "
-                "IN (SELECT (setting_key, feature_set) FROM computed))",
-                [list(REPLACED)],
+                "DELETE FROM features WHERE (setting_key, feature_set) IN "
+                "(SELECT (setting_key, feature_set) FROM computed UNION ALL "
+                "SELECT (setting_key, old) FROM computed, (SELECT unnest(?::VARCHAR[]) AS old) "
+                "WHERE feature_set = ?)",
+                [list(REPLACED), FEATURE_SET],
             )
             connection.execute("INSERT INTO features SELECT * FROM made")
             connection.execute("INSERT OR REPLACE INTO feature_signatures SELECT * FROM computed")

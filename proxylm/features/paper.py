@@ -29,6 +29,9 @@ from scipy.spatial.distance import cosine, jensenshannon
 
 from proxylm.features.dataset import PARTS
 
+ENCODER = "sentence-transformers/paraphrase-multilingual-mpnet-base-v2"
+"""The encoder of the published embedding distances; the mean is of all lines."""
+
 Pieces = Callable[[str], Sequence[str]]
 """SentencePiece's `EncodeAsPieces`, of the FLORES-200 model to be true to the release."""
 
@@ -54,7 +57,7 @@ class PaperStatistics:
             for character, n in Counter(normalised(line.strip())).items():
                 if character not in known:
                     # No piece crosses a blank: apart, characters have the pieces they have in line.
-                    found = pieces(character)
+                    found = [] if character.isspace() else pieces(character)
                     known[character] = [column.setdefault(p, len(column)) for p in found]
                 for place in known[character]:
                     counts[place] += n

