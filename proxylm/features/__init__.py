@@ -42,10 +42,13 @@ __all__ = [
 
 def signature(feature_set: str, measures: Measures) -> str:
     """What could change the numbers of a set, beside the texts."""
-    start = f"{feature_set}|distances:{uriel.DATA}|encoder:{measures.encoder_signature}"
+    encoder = measures.encoder_signature
     if feature_set == PAPER_SET:
-        return f"{start}|pieces:{'flores200' if measures.pieces else 'none'}"
-    return f"{start}|{dataset.DEFINITION}|tokenizers:{measures.tokenizer_signature}"
+        encoder = encoder if measures.has_paper_encoder else "none"
+        definition = f"pieces:{'flores200' if measures.pieces else 'none'}"
+    else:
+        definition = f"{dataset.DEFINITION}|tokenizers:{measures.tokenizer_signature}"
+    return f"{feature_set}|distances:{uriel.DATA}|encoder:{encoder}|{definition}"
 
 
 def setting_features(

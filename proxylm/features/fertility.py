@@ -15,7 +15,8 @@ SAMPLE_LINES = 1000
 
 
 Tokens = tuple[int, int | None]
-"""How many tokens some lines have, and how many of them are unknown; None if it does not tell."""
+"""How many tokens some lines have, and how many of them are unknown; None if nothing can be, or
+the tokeniser does not tell."""
 
 
 class Tokenizer(Protocol):
@@ -41,14 +42,14 @@ class Bytes:
 
     def count(self, lines: Sequence[str]) -> Tokens:
         """The bytes of some lines."""
-        return sum(len(line.encode()) for line in lines), 0
+        return sum(len(line.encode()) for line in lines), None
 
 
 class Fertility(NamedTuple):
     """What one tokeniser makes of one text."""
 
     tokens_per_word: float
-    unknown_rate: float | None  # unknown tokens per token, 0 to 1; None if it does not tell
+    unknown_rate: float | None  # unknown tokens per token, 0 to 1; None as in `Tokens`
 
 
 def fertility(tokenizer: Tokenizer, lines: Sequence[str]) -> Fertility | None:

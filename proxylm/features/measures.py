@@ -30,12 +30,10 @@ class Measures:
 
     def of(self, lines: Sequence[str]) -> Text:
         """All that can be said of a text by itself."""
-        embedding = self.encoder.mean(lines) if self.encoder else None
-        as_published = (
-            self.encoder is not None
-            and self.encoder.signature.startswith(f"{ENCODER}@")
-            and len(lines) <= self.encoder.sample_lines
-        )
+        embedding, as_published = None, False
+        if self.encoder is not None:
+            embedding = self.encoder.mean(lines)
+            as_published = self.has_paper_encoder and len(lines) <= self.encoder.sample_lines
         found = {tokenizer.name: fertility(tokenizer, lines) for tokenizer in self.tokenizers}
         return Text(
             TextStatistics.of(lines),
@@ -44,6 +42,11 @@ class Measures:
             {name: value for name, value in found.items() if value is not None},
             PaperStatistics.of(lines, self.pieces) if self.pieces else None,
         )
+
+    @property
+    def has_paper_encoder(self) -> bool:
+        """Whether the encoder is that of the published distances."""
+        return self.encoder is not None and self.encoder.signature.startswith(f"{ENCODER}@")
 
     @property
     def encoder_signature(self) -> str:
