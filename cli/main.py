@@ -12,6 +12,7 @@ import typer
 
 from cli import catalogue, look, records, work
 from proxylm.errors import ProxyLMError
+from proxylm.escaping import shown_lines
 
 app = typer.Typer(
     name="plm-admin",
@@ -32,7 +33,7 @@ def main() -> None:
     try:
         app()
     except ProxyLMError as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(f"error: {shown_lines(str(error))}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
