@@ -35,6 +35,7 @@ class Fetched:
     models: int
     fetched: int  # parts whose text was made or read just now
     registered: int  # rows of languages, models and corpora that changed
+    waiting: dict[str, str]  # corpus to what of its text is not there
 
 
 def part_path(home: Home, corpus_id: str, part: PartEntry) -> Path:
@@ -43,21 +44,58 @@ def part_path(home: Home, corpus_id: str, part: PartEntry) -> Path:
     return home.corpora / corpus_id / f"{languages}.parquet"
 
 
+def text_path(home: Home, corpus_id: str, part: PartEntry) -> Path:
+    """Where the text of a part of a corpus of the reader `file` is expected."""
+    if part.path is not None:
+        return home.path / part.path
+    return part_path(home, corpus_id, part).with_suffix(".tsv")
+
+
+def without_text(home: Home, corpus: CorpusEntry) -> tuple[list[PartEntry], str]:
+    """The parts whose text is neither there nor can be made, and that in words."""
+    absent = [
+        part
+        for part in corpus.parts
+        if part.reader not in _GENERATORS and not text_path(home, corpus.id, part).exists()
+    ]
+    if not absent:
+        return [], ""
+    first = text_path(home, corpus.id, absent[0])
+    others = f", and so on for {len(absent) - 1} more" if len(absent) > 1 else ""
+    return absent, f"{len(absent)} of {len(corpus.parts)} texts are absent: put {first}{others}"
+
+
 def fetch_catalogue(home: str) -> Fetched:
-    """Fetch the texts that are not there yet, and register languages, models and corpora."""
+    """Fetch the texts that are not there yet, and register languages, models and corpora.
+
+    A part whose text is absent waits and stops no other.
+    """
     here = Home.find(home)
     catalogue = read_catalogue(here.catalogue)
     splits: dict[tuple[str, PartEntry], CorpusSplit] = {}
+    waiting: dict[str, str] = {}
     fetched = 0
     for corpus in catalogue.corpora:
+        absent, reason = without_text(here, corpus)
+        if absent:
+            waiting[corpus.id] = reason
         for part in corpus.parts:
+            if part in absent:
+                continue
             splits[corpus.id, part], new = _fetch_part(here, corpus, part)
             fetched += new
     registered = register(
         here, _languages(catalogue), _models(catalogue), _corpora(catalogue, splits)
     )
     update_facts(home)
-    return Fetched(len(catalogue.corpora), len(splits), len(catalogue.models), fetched, registered)
+    return Fetched(
+        len(catalogue.corpora),
+        len(splits),
+        len(catalogue.models),
+        fetched,
+        registered,
+        waiting,
+    )
 
 
 def _fetch_part(home: Home, corpus: CorpusEntry, part: PartEntry) -> tuple[CorpusSplit, bool]:
@@ -71,7 +109,7 @@ def _fetch_part(home: Home, corpus: CorpusEntry, part: PartEntry) -> tuple[Corpu
     if generated:
         wanted |= generated[1](part.language, n_lines, corpus.seed)
     else:
-        wanted |= {"sha256": _file_digest(home.path / str(part.path))}
+        wanted |= {"sha256": _file_digest(text_path(home, corpus.id, part))}
     if path.exists():
         present = read_corpus(path)
         if present.provenance == wanted:
@@ -79,7 +117,7 @@ def _fetch_part(home: Home, corpus: CorpusEntry, part: PartEntry) -> tuple[Corpu
     if generated:
         rows: Labelled = generated[0](part.language, n_lines, corpus.seed)
     else:
-        rows = read_labelled(home.path / str(part.path))
+        rows = read_labelled(text_path(home, corpus.id, part))
     # The test size decides which lines are tested on, so it is part of what the text is. The
     # training size is not: it is in the key of a training, and the test lines stay the same.
     lines = corpus_fingerprint(list(zip(rows.texts, rows.labels, strict=True)))
@@ -136,6 +174,8 @@ def _corpora(
     found = []
     for corpus in catalogue.corpora:
         for part in corpus.parts:
+            if (corpus.id, part) not in splits:
+                continue
             text = splits[corpus.id, part]
             sizes = (len(text.train.texts), len(text.dev.texts), len(text.test.texts))
             found.append(

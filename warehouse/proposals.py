@@ -12,9 +12,7 @@ from warehouse.database import reading, transaction, writing
 from warehouse.home import Home
 from warehouse.snapshot import publish_snapshot
 
-_FIELDS = (
-    "what, id, revision, source, facts, status, decided_by, reason, proposed_at, decided_at"
-)
+_FIELDS = "what, id, revision, source, facts, status, decided_by, reason, proposed_at, decided_at"
 
 
 class KnownPage(NamedTuple):
@@ -22,18 +20,17 @@ class KnownPage(NamedTuple):
 
     etag: str | None
     next_url: str | None
+    n_found: int
 
 
 def known_pages(home: Home) -> dict[tuple[str, str], KnownPage]:
     """(source, address) to its last answer; addresses that never answered are absent."""
     with reading(home) as connection:
         rows = connection.execute(
-            "SELECT source, url, arg_max(etag, started_at), arg_max(coalesce(next_url, ''), "
-            "started_at) FROM fetches WHERE status <> 'failed' GROUP BY ALL"
+            "SELECT DISTINCT ON (source, url) source, url, etag, next_url, n_found FROM fetches "
+            "WHERE status <> 'failed' ORDER BY source, url, started_at DESC"
         ).fetchall()
-    return {
-        (source, url): KnownPage(etag, next_url or None) for source, url, etag, next_url in rows
-    }
+    return {(source, url): KnownPage(*rest) for source, url, *rest in rows}
 
 
 def read_proposals(home: Home) -> list[Proposal]:

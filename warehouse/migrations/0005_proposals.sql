@@ -23,7 +23,7 @@ COMMENT ON COLUMN fetches.http_status IS 'Status of the last answer; NULL where 
 COMMENT ON COLUMN fetches.etag IS 'The source''s name for this state of the page, sent along the next time.';
 COMMENT ON COLUMN fetches.next_url IS 'The page that follows; NULL at the last.';
 COMMENT ON COLUMN fetches.retries IS 'Tries after the first one.';
-COMMENT ON COLUMN fetches.n_found IS 'Models and languages in the answer, known ones too.';
+COMMENT ON COLUMN fetches.n_found IS 'Models and languages on the page, known ones too; of an unchanged page as before.';
 COMMENT ON COLUMN fetches.error IS 'Why it failed, and the way on.';
 
 CREATE TABLE proposals (

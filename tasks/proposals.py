@@ -1,0 +1,297 @@
+"""Proposals to the catalogue: what is new, what the policy admits, and what a person decides.
+
+Admission writes `catalogue/local.yaml`, which is what counts; the rows say who decided and why.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from proxylm.catalogue import (
+    UNPINNED,
+    Catalogue,
+    ModelEntry,
+    PartEntry,
+    add_model,
+    add_part,
+    did_you_mean,
+    explain,
+    pin,
+    read_catalogue,
+)
+from proxylm.errors import InputError, UsageError
+from proxylm.evaluation.contract import kind_named
+from proxylm.records import Proposal
+from proxylm.sources.facts import Found, LanguageFacts, ModelFacts
+from proxylm.sources.policy import ModelRule, Policy, judge, model_entry, read_policy
+from warehouse.database import now
+from warehouse.home import Home
+from warehouse.proposals import read_proposals, record
+
+
+class Choice(NamedTuple):
+    """What a person says about a model that they approve; None leaves it to the policy's rule."""
+
+    role: str | None = None
+    mode: str | None = None
+    recipe: str | None = None
+    kind: str | None = None
+
+
+def new_proposals(home: Home, source: str, found: Sequence[Found]) -> list[Proposal]:
+    """Rows for what a source found and the warehouse does not have like that.
+
+    A new commit of something that is still proposed takes its place. What a person rejected stays
+    rejected at any commit.
+    """
+    catalogue = read_catalogue(home.catalogue)
+    known = {(p.what, p.id, p.revision): p for p in read_proposals(home)}
+    made: dict[tuple[str, str, str], Proposal] = {}
+    for facts in found:
+        proposal = _proposal(catalogue, source, facts)
+        if proposal is None:
+            continue
+        key = (proposal.what, proposal.id, proposal.revision)
+        if key in made:
+            continue
+        before = known.get(key)
+        if before is not None:
+            # Of two sources the word of the first one counts, or they would take turns.
+            own = before.status == "proposed" and before.source == source
+            if own and before.facts != proposal.facts:
+                made[key] = replace(before, facts=proposal.facts)
+            continue
+        others = [p for p in known.values() if (p.what, p.id) == key[:2]]
+        refused = [p for p in others if (p.status, p.decided_by) == ("rejected", "person")]
+        if refused and proposal.status == "proposed":
+            proposal = _decided(proposal, "rejected", "person", f"as before: {refused[-1].reason}")
+        made[key] = proposal
+        for old in others:
+            if old.status == "proposed":
+                made[old.what, old.id, old.revision] = _decided(
+                    old, "rejected", "policy", f"{proposal.revision} has taken its place"
+                )
+    return list(made.values())
+
+
+def decide(home: Home, policy: Policy) -> list[Proposal]:
+    """Let the policy admit what it can of all that is proposed; returns what was decided.
+
+    Also brings the reasons of what stays up to date.
+    """
+    decided, explained = [], []
+    for proposal in read_proposals(home):
+        if proposal.status != "proposed":
+            continue
+        catalogue = read_catalogue(home.catalogue)
+        if _in_catalogue(catalogue, proposal):
+            decided.append(_decided(proposal, "admitted", "person", "it is in the catalogue"))
+            continue
+        reason = _admit_by_policy(home, catalogue, policy, proposal)
+        if reason.admitted:
+            decided.append(_decided(proposal, "admitted", "policy", reason.text))
+        elif reason.text != proposal.reason:
+            explained.append(replace(proposal, reason=reason.text))
+    record(home, [], [*decided, *explained])
+    return decided
+
+
+def approve(home: str, name: str, choice: Choice | None = None) -> Proposal:
+    """Admit a proposal as a person's decision; returns it.
+
+    Raises UsageError where there is none of that name or something has to be said, InputError
+    where it cannot be run here.
+    """
+    here = Home.find(home)
+    proposal = _undecided(here, name)
+    catalogue, policy = read_catalogue(here.catalogue), read_policy(here.catalogue)
+    facts = _facts(proposal)
+    if isinstance(facts, LanguageFacts):
+        _add_language(here, catalogue, facts)
+    elif proposal.what == "revision":
+        _pin(here, catalogue, facts)
+    else:
+        entry = _chosen_entry(catalogue, policy, facts, choice or Choice())
+        add_model(here.catalogue, entry)
+    done = _decided(proposal, "admitted", "person", "approved")
+    record(here, [], [done])
+    return done
+
+
+def reject(home: str, name: str, reason: str) -> Proposal:
+    """Reject a proposal as a person's decision; returns it. Raises UsageError as `approve` does."""
+    here = Home.find(home)
+    done = _decided(_undecided(here, name), "rejected", "person", reason)
+    record(here, [], [done])
+    return done
+
+
+class _Reason(NamedTuple):
+    admitted: bool
+    text: str
+
+
+def _proposal(catalogue: Catalogue, source: str, facts: Found) -> Proposal | None:
+    """What is found as a proposal; None where the catalogue has it."""
+    time = now()
+    if isinstance(facts, ModelFacts):
+        entry = _entry_of(catalogue, facts.id)
+        if entry is not None and entry.revision == facts.revision:
+            return None
+        what, name, revision = ("revision" if entry else "model"), facts.id, facts.revision
+    elif isinstance(facts, LanguageFacts):
+        name, revision, what = f"{facts.corpus}:{facts.language}", facts.revision, "language"
+        if _has_language(catalogue, facts):
+            return None
+    else:
+        content = json.dumps({"name": facts.name}, sort_keys=True)
+        name = facts.name or f"(of {source})"
+        return Proposal(
+            "unusable", name, "", source, content, "rejected", "policy", facts.reason, time, time
+        )
+    content = json.dumps(facts.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
+    return Proposal(
+        what, name, revision, source, content, "proposed", None, "not judged yet", time, None
+    )
+
+
+def _facts(proposal: Proposal) -> ModelFacts | LanguageFacts:
+    data: dict[str, Any] = json.loads(proposal.facts)
+    if proposal.what == "language":
+        return LanguageFacts.model_validate(data)
+    return ModelFacts.model_validate(data)
+
+
+def _in_catalogue(catalogue: Catalogue, proposal: Proposal) -> bool:
+    """Whether it was admitted in a run that could not record it, or written by hand since."""
+    facts = _facts(proposal)
+    if isinstance(facts, LanguageFacts):
+        return _has_language(catalogue, facts)
+    entry = _entry_of(catalogue, facts.id)
+    return entry is not None and entry.revision == facts.revision
+
+
+def _admit_by_policy(
+    home: Home, catalogue: Catalogue, policy: Policy, proposal: Proposal
+) -> _Reason:
+    facts = _facts(proposal)
+    if isinstance(facts, ModelFacts) and (entry := _entry_of(catalogue, facts.id)):
+        if entry.revision != UNPINNED:
+            return _Reason(
+                False, f"{entry.id} is at {entry.revision}; another commit is evaluated anew"
+            )
+        pin(home.catalogue, entry.id, facts.revision)
+        return _Reason(True, f"the catalogue names {entry.id} without a commit")
+    decision = judge(policy, facts)
+    if decision.rule is None:
+        return _Reason(False, decision.reason)
+    try:
+        if isinstance(facts, LanguageFacts):
+            _add_language(home, catalogue, facts)
+        else:
+            assert isinstance(decision.rule, ModelRule)
+            name = _free_name(catalogue, facts.id)
+            add_model(home.catalogue, model_entry(decision.rule, facts, name))
+    except InputError as error:
+        return _Reason(False, str(error))
+    return _Reason(True, decision.reason)
+
+
+def _entry_of(catalogue: Catalogue, model: str) -> ModelEntry | None:
+    """The catalogue's entry of a model of the hub."""
+    for entry in catalogue.models:
+        if entry.config.get("path", entry.id) == model:
+            return entry
+    return None
+
+
+def _has_language(catalogue: Catalogue, facts: LanguageFacts) -> bool:
+    return any(
+        part.language == facts.language
+        for corpus in catalogue.corpora
+        if corpus.id == facts.corpus
+        for part in corpus.parts
+    )
+
+
+def _add_language(home: Home, catalogue: Catalogue, facts: LanguageFacts) -> None:
+    corpus = next((corpus for corpus in catalogue.corpora if corpus.id == facts.corpus), None)
+    if corpus is None:
+        raise InputError(f"the catalogue has no corpus {facts.corpus}")
+    if corpus.task == "mt":
+        raise InputError(f"{corpus.id} is for mt, which needs pairs; use `plm-admin add-language`")
+    add_part(home.catalogue, corpus, PartEntry(language=facts.language, reader=corpus.reader))
+
+
+def _pin(home: Home, catalogue: Catalogue, facts: ModelFacts) -> None:
+    entry = _entry_of(catalogue, facts.id)
+    if entry is None:
+        raise InputError(f"the catalogue has no model {facts.id} any more; reject the proposal")
+    pin(home.catalogue, entry.id, facts.revision)
+
+
+def _chosen_entry(
+    catalogue: Catalogue, policy: Policy, facts: ModelFacts, choice: Choice
+) -> ModelEntry:
+    """The entry as the person says, and where they say nothing as the policy's rule does."""
+    rules = [r for r in policy.models if r.task == facts.task and choice.role in (None, r.role)]
+    fitting = [rule for rule in rules if rule.objection(facts) is None]
+    rule = next(iter(fitting or (rules if choice.role else [])), None)
+    role = choice.role or (rule and rule.role)
+    mode = choice.mode or (rule and rule.mode)
+    if role is None or mode is None:
+        raise UsageError(
+            f"no rule of the policy fits {facts.id}: say --role proxy or estimated, and --mode"
+        )
+    if choice.kind is None and facts.obstacle:
+        raise InputError(f"{facts.id}: {facts.obstacle}; --kind takes it all the same")
+    kind = choice.kind or str(facts.kind)
+    if facts.task not in kind_named(kind).tasks:
+        raise InputError(f"{facts.id}: a {kind} does not do {facts.task}; name another --kind")
+    data = {
+        "id": _free_name(catalogue, facts.id),
+        "revision": facts.revision,
+        "kind": kind,
+        "config": {"path": facts.id},
+        "recipe": choice.recipe or (rule.recipe if rule else {"name": "default"}),
+        "inference": rule.inference if rule else {},
+        "mode": mode,
+        "role": role,
+        "tasks": [facts.task],
+        "n_parameters": facts.n_parameters,
+    }
+    try:
+        return ModelEntry.model_validate(data)
+    except ValidationError as error:
+        raise UsageError(explain(error, data)) from None
+
+
+def _free_name(catalogue: Catalogue, model: str) -> str:
+    """A name for the catalogue: the hub's without its owner, or with it where that is taken."""
+    taken = {entry.id for entry in catalogue.models}
+    name = model.rpartition("/")[2].lower()
+    return name if name not in taken else model.replace("/", "--").lower()
+
+
+def _decided(proposal: Proposal, status: str, by: str, reason: str) -> Proposal:
+    return replace(proposal, status=status, decided_by=by, reason=reason, decided_at=now())
+
+
+def _undecided(home: Home, name: str) -> Proposal:
+    """The one proposal of that name that is still open."""
+    proposals = read_proposals(home)
+    found = [p for p in proposals if p.id == name and p.status == "proposed"]
+    if found:
+        return found[-1]
+    decided = [p for p in proposals if p.id == name]
+    if decided:
+        last = decided[-1]
+        raise UsageError(f"{name} is {last.status} already, by {last.decided_by}: {last.reason}")
+    names = {p.id for p in proposals if p.status == "proposed"}
+    raise UsageError(
+        f"there is no proposal {name!r}{did_you_mean(name, names) or ';'} `plm-admin list "
+        "proposals` shows them"
+    )
