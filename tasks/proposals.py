@@ -6,6 +6,7 @@ Admission writes `catalogue/local.yaml`, which is what counts; the rows say who 
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -41,62 +42,50 @@ class Choice(NamedTuple):
     kind: str | None = None
 
 
-def new_proposals(home: Home, source: str, found: Sequence[Found]) -> list[Proposal]:
-    """Rows for what a source found and the warehouse does not have like that.
+Key = tuple[str, str, str]
+"""What, id and revision of a proposal."""
+
+
+def add_proposals(
+    catalogue: Path, source: str, found: Sequence[Found], proposals: dict[Key, Proposal]
+) -> None:
+    """Add to `proposals` what a source found and the catalogue's files do not have.
 
     A new commit of something that is still proposed takes its place. What a person rejected stays
-    rejected at any commit.
+    rejected at any commit. Of two sources the word of the first one counts, or they would take
+    turns.
     """
-    catalogue = read_catalogue(home.catalogue)
-    known = {(p.what, p.id, p.revision): p for p in read_proposals(home)}
-    made: dict[tuple[str, str, str], Proposal] = {}
+    has = read_catalogue(catalogue)
     for facts in found:
-        proposal = _proposal(catalogue, source, facts)
-        if proposal is None:
+        new = _proposal(has, source, facts)
+        if new is None:
             continue
-        key = (proposal.what, proposal.id, proposal.revision)
-        if key in made:
+        key = (new.what, new.id, new.revision)
+        if (before := proposals.get(key)) is not None:
+            if before.status == "proposed" and before.source == source:
+                proposals[key] = replace(before, facts=new.facts)
             continue
-        before = known.get(key)
-        if before is not None:
-            # Of two sources the word of the first one counts, or they would take turns.
-            own = before.status == "proposed" and before.source == source
-            if own and before.facts != proposal.facts:
-                made[key] = replace(before, facts=proposal.facts)
-            continue
-        others = [p for p in known.values() if (p.what, p.id) == key[:2]]
+        others = [p for p in proposals.values() if (p.what, p.id) == key[:2]]
         refused = [p for p in others if (p.status, p.decided_by) == ("rejected", "person")]
-        if refused and proposal.status == "proposed":
-            proposal = _decided(proposal, "rejected", "person", f"as before: {refused[-1].reason}")
-        made[key] = proposal
+        if refused and new.status == "proposed":
+            new = _decided(new, "rejected", "person", f"as before: {refused[-1].reason}")
+        proposals[key] = new
         for old in others:
             if old.status == "proposed":
-                made[old.what, old.id, old.revision] = _decided(
-                    old, "rejected", "policy", f"{proposal.revision} has taken its place"
+                proposals[old.what, old.id, old.revision] = _decided(
+                    old, "rejected", "policy", f"{new.revision} has taken its place"
                 )
-    return list(made.values())
 
 
-def decide(home: Home, policy: Policy) -> list[Proposal]:
-    """Let the policy admit what it can of all that is proposed; returns what was decided.
+def decide(catalogue: Path, policy: Policy, proposals: Sequence[Proposal]) -> list[Proposal]:
+    """Let the policy admit what it can of what is proposed; returns all, decided or explained.
 
-    Also brings the reasons of what stays up to date.
+    What it admits is written to `local.yaml` of the folder `catalogue`.
     """
-    decided, explained = [], []
-    for proposal in read_proposals(home):
-        if proposal.status != "proposed":
-            continue
-        catalogue = read_catalogue(home.catalogue)
-        if _in_catalogue(catalogue, proposal):
-            decided.append(_decided(proposal, "admitted", "person", "it is in the catalogue"))
-            continue
-        reason = _admit_by_policy(home, catalogue, policy, proposal)
-        if reason.admitted:
-            decided.append(_decided(proposal, "admitted", "policy", reason.text))
-        elif reason.text != proposal.reason:
-            explained.append(replace(proposal, reason=reason.text))
-    record(home, [], [*decided, *explained])
-    return decided
+    return [
+        _judged(catalogue, policy, proposal) if proposal.status == "proposed" else proposal
+        for proposal in proposals
+    ]
 
 
 def approve(home: str, name: str, choice: Choice | None = None) -> Proposal:
@@ -110,9 +99,9 @@ def approve(home: str, name: str, choice: Choice | None = None) -> Proposal:
     catalogue, policy = read_catalogue(here.catalogue), read_policy(here.catalogue)
     facts = _facts(proposal)
     if isinstance(facts, LanguageFacts):
-        _add_language(here, catalogue, facts)
+        _add_language(here.catalogue, catalogue, facts)
     elif proposal.what == "revision":
-        _pin(here, catalogue, facts)
+        _pin(here.catalogue, catalogue, facts)
     else:
         entry = _chosen_entry(catalogue, policy, facts, choice or Choice())
         add_model(here.catalogue, entry)
@@ -127,11 +116,6 @@ def reject(home: str, name: str, reason: str) -> Proposal:
     done = _decided(_undecided(here, name), "rejected", "person", reason)
     record(here, [], [done])
     return done
-
-
-class _Reason(NamedTuple):
-    admitted: bool
-    text: str
 
 
 def _proposal(catalogue: Catalogue, source: str, facts: Found) -> Proposal | None:
@@ -165,39 +149,35 @@ def _facts(proposal: Proposal) -> ModelFacts | LanguageFacts:
     return ModelFacts.model_validate(data)
 
 
-def _in_catalogue(catalogue: Catalogue, proposal: Proposal) -> bool:
-    """Whether it was admitted in a run that could not record it, or written by hand since."""
-    facts = _facts(proposal)
+def _judged(folder: Path, policy: Policy, proposal: Proposal) -> Proposal:
+    catalogue, facts = read_catalogue(folder), _facts(proposal)
+    entry = _entry_of(catalogue, facts.id) if isinstance(facts, ModelFacts) else None
     if isinstance(facts, LanguageFacts):
-        return _has_language(catalogue, facts)
-    entry = _entry_of(catalogue, facts.id)
-    return entry is not None and entry.revision == facts.revision
-
-
-def _admit_by_policy(
-    home: Home, catalogue: Catalogue, policy: Policy, proposal: Proposal
-) -> _Reason:
-    facts = _facts(proposal)
-    if isinstance(facts, ModelFacts) and (entry := _entry_of(catalogue, facts.id)):
-        if entry.revision != UNPINNED:
-            return _Reason(
-                False, f"{entry.id} is at {entry.revision}; another commit is evaluated anew"
-            )
-        pin(home.catalogue, entry.id, facts.revision)
-        return _Reason(True, f"the catalogue names {entry.id} without a commit")
-    decision = judge(policy, facts)
-    if decision.rule is None:
-        return _Reason(False, decision.reason)
+        there = _has_language(catalogue, facts)
+    else:
+        there = entry is not None and entry.revision == facts.revision
+    if there:  # written by hand since, or by a run that was killed before it could record it
+        return _decided(proposal, "admitted", "person", "it is in the catalogue")
+    if entry is not None and entry.revision == UNPINNED:
+        pin(folder, entry.id, proposal.revision)
+        return _decided(
+            proposal, "admitted", "policy", f"the catalogue names {entry.id} without a commit"
+        )
+    if entry is not None:
+        reason = f"{entry.id} is at {entry.revision}; another commit is evaluated anew"
+        return replace(proposal, reason=reason)
+    rule, reason = judge(policy, facts)
+    if rule is None:
+        return replace(proposal, reason=reason)
     try:
         if isinstance(facts, LanguageFacts):
-            _add_language(home, catalogue, facts)
+            _add_language(folder, catalogue, facts)
         else:
-            assert isinstance(decision.rule, ModelRule)
-            name = _free_name(catalogue, facts.id)
-            add_model(home.catalogue, model_entry(decision.rule, facts, name))
+            assert isinstance(rule, ModelRule)
+            add_model(folder, model_entry(rule, facts, _free_name(catalogue, facts.id)))
     except InputError as error:
-        return _Reason(False, str(error))
-    return _Reason(True, decision.reason)
+        return replace(proposal, reason=str(error))
+    return _decided(proposal, "admitted", "policy", reason)
 
 
 def _entry_of(catalogue: Catalogue, model: str) -> ModelEntry | None:
@@ -217,20 +197,20 @@ def _has_language(catalogue: Catalogue, facts: LanguageFacts) -> bool:
     )
 
 
-def _add_language(home: Home, catalogue: Catalogue, facts: LanguageFacts) -> None:
+def _add_language(folder: Path, catalogue: Catalogue, facts: LanguageFacts) -> None:
     corpus = next((corpus for corpus in catalogue.corpora if corpus.id == facts.corpus), None)
     if corpus is None:
         raise InputError(f"the catalogue has no corpus {facts.corpus}")
     if corpus.task == "mt":
         raise InputError(f"{corpus.id} is for mt, which needs pairs; use `plm-admin add-language`")
-    add_part(home.catalogue, corpus, PartEntry(language=facts.language, reader=corpus.reader))
+    add_part(folder, corpus, PartEntry(language=facts.language, reader=corpus.reader))
 
 
-def _pin(home: Home, catalogue: Catalogue, facts: ModelFacts) -> None:
+def _pin(folder: Path, catalogue: Catalogue, facts: ModelFacts) -> None:
     entry = _entry_of(catalogue, facts.id)
     if entry is None:
         raise InputError(f"the catalogue has no model {facts.id} any more; reject the proposal")
-    pin(home.catalogue, entry.id, facts.revision)
+    pin(folder, entry.id, facts.revision)
 
 
 def _chosen_entry(

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from prefect import task
@@ -30,7 +31,7 @@ from proxylm.sources.policy import (
     Token,
     read_policy,
 )
-from tasks.proposals import decide, new_proposals
+from tasks.proposals import add_proposals, decide
 from tasks.settings import LOCK_RETRIES, busy
 from warehouse.database import now
 from warehouse.home import Home
@@ -70,19 +71,28 @@ def fetch_sources(
     here = Home.find(home)
     policy = read_policy(here.catalogue)
     done = SourcesFetched()
+    pages, before = known_pages(here), read_proposals(here)
+    proposals = {(p.what, p.id, p.revision): p for p in before}
+    fetches: list[Fetch] = []
     for source in _asked(policy, only):
-        fetches, found = _fetch(here, source, sleep)
-        proposals = new_proposals(here, source.name, found)
-        record(here, fetches, proposals)
+        asked, found = _fetch(source, pages, sleep)
+        fetches += asked
+        add_proposals(here.catalogue, source.name, found, proposals)
         done.sources += 1
-        done.requests += len(fetches)
-        done.unchanged += sum(fetch.status == "unchanged" for fetch in fetches)
-        done.retries += sum(fetch.retries for fetch in fetches)
         done.found += len(found)
-        if errors := [fetch.error for fetch in fetches if fetch.error]:
+        if errors := [fetch.error for fetch in asked if fetch.error]:
             done.failures[source.name] = "; ".join(errors)
-    done.admitted = [f"{proposal.what} {proposal.id}" for proposal in decide(here, policy)]
-    done.open = sum(proposal.status == "proposed" for proposal in read_proposals(here))
+    decided = decide(here.catalogue, policy, list(proposals.values()))
+    known = set(before)
+    # Once, at the end: what an interrupted run has not recorded is asked for again.
+    record(here, fetches, [proposal for proposal in decided if proposal not in known])
+    done.requests = len(fetches)
+    done.unchanged = sum(fetch.status == "unchanged" for fetch in fetches)
+    done.retries = sum(fetch.retries for fetch in fetches)
+    done.admitted = [
+        f"{p.what} {p.id}" for p in decided if p.status == "admitted" and p not in known
+    ]
+    done.open = sum(proposal.status == "proposed" for proposal in decided)
     return done
 
 
@@ -95,21 +105,15 @@ def _asked(policy: Policy, only: str | None) -> list[Source]:
 
 
 def _fetch(
-    home: Home, source: Source, sleep: Callable[[float], None]
+    source: Source, pages: dict[tuple[str, str], KnownPage], sleep: Callable[[float], None]
 ) -> tuple[list[Fetch], list[Found]]:
     """Every page of a source, as far as it goes."""
-    pages = known_pages(home)
-    fetches: list[Fetch] = []
-    found: list[Found] = []
     try:
         token = _token(source.token)
     except ProxyLMError as error:
-        started = now()
-        identity = digest([source.name, "", started.isoformat()])
-        failed = Fetch(
-            identity, source.name, "", started, "failed", None, None, None, 0, 0, str(error)
-        )
-        return [failed], []
+        return [_failed(source.name, "", now(), FetchError(str(error), None, 0))], []
+    fetches: list[Fetch] = []
+    found: list[Found] = []
     with Client(token, source.token.name, sleep) as client:
         for address in _addresses(source):
             for fetch, entries in _walk(client, source.name, address, pages):
@@ -127,56 +131,56 @@ def _walk(
     while url is not None and url not in seen and len(seen) < _MAX_PAGES:
         seen.add(url)
         started = now()
-        identity = digest([source, url, started.isoformat()])
         known = pages.get((source, url))
         try:
             page = client.page(url, known.etag if known else None)
         except FetchError as error:
-            yield (
-                Fetch(
-                    identity,
-                    source,
-                    url,
-                    started,
-                    "failed",
-                    error.http_status,
-                    None,
-                    None,
-                    error.retries,
-                    0,
-                    str(error),
-                ),
-                [],
-            )
+            yield _failed(source, url, started, error), []
             return
         if page.http_status == 304 and known is not None:
             entries: list[Found] = []
-            status, n_found = "unchanged", known.n_found
-            etag, following = known.etag, known.next_url
+            etag, following, n_found = known
         else:
             entries = address.read(page.content)
-            status, n_found = "fetched", len(entries)
-            etag, following = page.etag, page.next_url
+            etag, following, n_found = page.etag, page.next_url, len(entries)
         count += n_found
         if address.limit is not None and count >= address.limit:
             following = None
-        yield (
-            Fetch(
-                identity,
-                source,
-                url,
-                started,
-                status,
-                page.http_status,
-                etag,
-                following,
-                page.retries,
-                n_found,
-                None,
-            ),
-            entries,
+        fetch = Fetch(
+            fetch_id=_fetch_id(source, url, started),
+            source=source,
+            url=url,
+            started_at=started,
+            status="fetched" if page.http_status == 200 else "unchanged",
+            http_status=page.http_status,
+            etag=etag,
+            next_url=following,
+            retries=page.retries,
+            n_found=n_found,
+            error=None,
         )
+        yield fetch, entries
         url = following
+
+
+def _failed(source: str, url: str, started: datetime, error: FetchError) -> Fetch:
+    return Fetch(
+        fetch_id=_fetch_id(source, url, started),
+        source=source,
+        url=url,
+        started_at=started,
+        status="failed",
+        http_status=error.http_status,
+        etag=None,
+        next_url=None,
+        retries=error.retries,
+        n_found=0,
+        error=str(error),
+    )
+
+
+def _fetch_id(source: str, url: str, started: datetime) -> str:
+    return digest({"source": source, "url": url, "started_at": started.isoformat()})
 
 
 def _addresses(source: Source) -> list[_Address]:

@@ -116,7 +116,7 @@ class ModelRule(Entry):
         if size is None:
             return "its size is not declared"
         if model.kind not in self.kinds:
-            return f"it is a {model.kind}, not {' or '.join(self.kinds)}"
+            return f"it is a {model.kind or 'model of no kind'}, not {' or '.join(self.kinds)}"
         if self.families and model.family not in self.families:
             return f"its family is {model.family}, not {' or '.join(self.families)}"
         if not self.min_parameters <= size <= self.max_parameters:
