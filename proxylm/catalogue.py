@@ -32,6 +32,11 @@ POLICY_FILE = "policy.yaml"
 """What is admitted from outside; read by `sources.policy`, it has no corpora and no models."""
 UNPINNED = "unpinned"
 """Revision of a model of the hub whose commit is still to be fetched; it waits until then."""
+PACKAGED = {
+    "demo": {"demo.yaml": "demo.yaml"},
+    "paper": {"paper.yaml": "paper.yaml", POLICY_FILE: "paper-policy.yaml"},
+}
+"""Catalogues that come with this program: file in the home's catalogue, file in `data`."""
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
 
@@ -199,7 +204,20 @@ def explain(error: ValidationError, data: Any) -> str:
 
 def demo_catalogue() -> str:
     """The demo's catalogue, as YAML text."""
-    return resources.files("proxylm").joinpath("data/demo.yaml").read_text("utf-8")
+    return packaged("demo")["demo.yaml"]
+
+
+def packaged(name: str) -> dict[str, str]:
+    """The files of a catalogue that comes with this program, name to YAML text.
+
+    Raises UsageError for one that does not.
+    """
+    if name not in PACKAGED:
+        raise UsageError(f"there is no catalogue {name!r}; there are {', '.join(PACKAGED)}")
+    data = resources.files("proxylm").joinpath("data")
+    return {
+        file: data.joinpath(source).read_text("utf-8") for file, source in PACKAGED[name].items()
+    }
 
 
 def add_part(folder: Path, corpus: CorpusEntry, part: PartEntry) -> None:

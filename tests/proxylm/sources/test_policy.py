@@ -96,7 +96,10 @@ def test_languages_are_admitted_by_corpus_licence_and_code() -> None:
         ("sources: [{name: x, type: hub}]", "sources.0: Input tag 'hub'"),
         ("sources: [{name: x, type: feed, url: 'http://a:b@c/d'}]", "sources.0.feed.url: "),
         ("models: [{role: judge}]", "models.0.role: "),
-        ("models: [{role: proxy, task: mt, mode: zero_shot, kinds: [robot]}]", "no kind of model robot"),
+        (
+            "models: [{role: proxy, task: mt, mode: zero_shot, kinds: [robot]}]",
+            "no kind of model robot",
+        ),
         ("languages: [{corpus: m, licences: [mit], wanted: 1}]", "languages.0.wanted: Extra"),
         (
             "sources: [{name: n, type: hub-model, task: mt, models: [a/b], token: {env: A B}}]",
