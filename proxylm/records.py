@@ -220,7 +220,7 @@ class Fetch:
 class Proposal:
     """An addition to the catalogue that a source proposes."""
 
-    what: str  # model, language or revision
+    what: str  # model, language, revision or unusable
     id: str  # hub id; corpus:language; of a feed NAME
     revision: str
     source: str  # name in the policy

@@ -42,6 +42,8 @@ class Choice(NamedTuple):
     kind: str | None = None
 
 
+UNUSABLE = "unusable"
+"""What an entry is that is no model and no language; it is kept as rejected."""
 Key = tuple[str, str, str]
 """What, id and revision of a proposal."""
 
@@ -51,9 +53,9 @@ def add_proposals(
 ) -> None:
     """Add to `proposals` what a source found and the catalogue's files do not have.
 
-    A new commit of something that is still proposed takes its place. What a person rejected stays
-    rejected at any commit. Of two sources the word of the first one counts, or they would take
-    turns.
+    A new commit of something that is still proposed takes its place. What a person rejected, or
+    took out of the catalogue, stays rejected at any commit. Of two sources the word of the first
+    one counts, or they would take turns.
     """
     has = read_catalogue(catalogue)
     for facts in found:
@@ -66,9 +68,8 @@ def add_proposals(
                 proposals[key] = replace(before, facts=new.facts)
             continue
         others = [p for p in proposals.values() if (p.what, p.id) == key[:2]]
-        refused = [p for p in others if (p.status, p.decided_by) == ("rejected", "person")]
-        if refused and new.status == "proposed":
-            new = _decided(new, "rejected", "person", f"as before: {refused[-1].reason}")
+        if new.status == "proposed" and (why := _refused_before(new, others)):
+            new = _decided(new, "rejected", "person", why)
         proposals[key] = new
         for old in others:
             if old.status == "proposed":
@@ -89,13 +90,13 @@ def decide(catalogue: Path, policy: Policy, proposals: Sequence[Proposal]) -> li
 
 
 def approve(home: str, name: str, choice: Choice | None = None) -> Proposal:
-    """Admit a proposal as a person's decision; returns it.
+    """Admit a proposal as a person's decision, a rejected one too; returns it.
 
     Raises UsageError where there is none of that name or something has to be said, InputError
     where it cannot be run here.
     """
     here = Home.find(home)
-    proposal = _undecided(here, name)
+    proposal = _named(here, name, ("proposed", "rejected"))
     catalogue, policy = read_catalogue(here.catalogue), read_policy(here.catalogue)
     facts = _facts(proposal)
     if isinstance(facts, LanguageFacts):
@@ -113,7 +114,7 @@ def approve(home: str, name: str, choice: Choice | None = None) -> Proposal:
 def reject(home: str, name: str, reason: str) -> Proposal:
     """Reject a proposal as a person's decision; returns it. Raises UsageError as `approve` does."""
     here = Home.find(home)
-    done = _decided(_undecided(here, name), "rejected", "person", reason)
+    done = _decided(_named(here, name, ("proposed",)), "rejected", "person", reason)
     record(here, [], [done])
     return done
 
@@ -134,12 +135,22 @@ def _proposal(catalogue: Catalogue, source: str, facts: Found) -> Proposal | Non
         content = json.dumps({"name": facts.name}, sort_keys=True)
         name = facts.name or f"(of {source})"
         return Proposal(
-            "unusable", name, "", source, content, "rejected", "policy", facts.reason, time, time
+            UNUSABLE, name, "", source, content, "rejected", "policy", facts.reason, time, time
         )
     content = json.dumps(facts.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
     return Proposal(
         what, name, revision, source, content, "proposed", None, "not judged yet", time, None
     )
+
+
+def _refused_before(new: Proposal, others: Sequence[Proposal]) -> str | None:
+    """What a person said to other commits of the same, if it was no."""
+    for other in reversed(others):
+        if (other.status, other.decided_by) == ("rejected", "person"):
+            return f"as before: {other.reason.removeprefix('as before: ')}"
+        if other.status == "admitted" and new.what != "revision":
+            return "it was taken out of the catalogue"
+    return None
 
 
 def _facts(proposal: Proposal) -> ModelFacts | LanguageFacts:
@@ -156,8 +167,9 @@ def _judged(folder: Path, policy: Policy, proposal: Proposal) -> Proposal:
         there = _has_language(catalogue, facts)
     else:
         there = entry is not None and entry.revision == facts.revision
-    if there:  # written by hand since, or by a run that was killed before it could record it
-        return _decided(proposal, "admitted", "person", "it is in the catalogue")
+    if there:  # written by hand since, or by a run that ended before it could record it
+        by = "policy" if judge(policy, facts).rule else "person"
+        return _decided(proposal, "admitted", by, "it is in the catalogue")
     if entry is not None and entry.revision == UNPINNED:
         pin(folder, entry.id, proposal.revision)
         return _decided(
@@ -260,15 +272,16 @@ def _decided(proposal: Proposal, status: str, by: str, reason: str) -> Proposal:
     return replace(proposal, status=status, decided_by=by, reason=reason, decided_at=now())
 
 
-def _undecided(home: Home, name: str) -> Proposal:
-    """The one proposal of that name that is still open."""
+def _named(home: Home, name: str, statuses: Sequence[str]) -> Proposal:
+    """The newest proposal of that name in the first of `statuses` that it has."""
     proposals = read_proposals(home)
-    found = [p for p in proposals if p.id == name and p.status == "proposed"]
-    if found:
-        return found[-1]
-    decided = [p for p in proposals if p.id == name]
-    if decided:
-        last = decided[-1]
+    of_name = [proposal for proposal in proposals if proposal.id == name]
+    for status in statuses:
+        found = [p for p in of_name if p.status == status and p.what != UNUSABLE]
+        if found:
+            return found[-1]
+    if of_name:
+        last = of_name[-1]
         raise UsageError(f"{name} is {last.status} already, by {last.decided_by}: {last.reason}")
     names = {p.id for p in proposals if p.status == "proposed"}
     raise UsageError(

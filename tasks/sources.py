@@ -82,10 +82,13 @@ def fetch_sources(
         done.found += len(found)
         if errors := [fetch.error for fetch in asked if fetch.error]:
             done.failures[source.name] = "; ".join(errors)
-    decided = decide(here.catalogue, policy, list(proposals.values()))
     known = set(before)
-    # Once, at the end: what an interrupted run has not recorded is asked for again.
-    record(here, fetches, [proposal for proposal in decided if proposal not in known])
+    record(here, fetches, [proposal for proposal in proposals.values() if proposal not in known])
+    # Written to the catalogue's files first and recorded then: a run that ends in between leaves
+    # proposals that the next one finds there.
+    known = set(proposals.values())
+    decided = decide(here.catalogue, policy, list(proposals.values()))
+    record(here, [], [proposal for proposal in decided if proposal not in known])
     done.requests = len(fetches)
     done.unchanged = sum(fetch.status == "unchanged" for fetch in fetches)
     done.retries = sum(fetch.retries for fetch in fetches)

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from proxylm.catalogue import read_catalogue
-from proxylm.errors import InputError, UsageError
+from proxylm.errors import BusyError, InputError, UsageError
 from proxylm.records import Proposal
 from tasks.proposals import Choice, approve, reject
 from tasks.sources import SourcesFetched, fetch_sources
 from tests.hub_server import CUT, HubServer, serving
 from warehouse.database import reading
 from warehouse.home import Home
-from warehouse.proposals import read_proposals
+from warehouse.proposals import read_proposals, record
 
 A, B, C, D = ("a" * 40, "b" * 40, "c" * 40, "d" * 40)
 POLICY = """
@@ -119,8 +119,41 @@ def test_a_second_run_asks_conditionally_and_changes_nothing(asking: Home, hub: 
     assert all(request.etag for request in hub.requests)
     assert [done.admitted, done.found] == [[], 0]
     assert (proposals(asking), files(asking)) == (before, written)
-    (asking.catalogue / "local.yaml").unlink()  # taken out by hand: it stays out
+
+
+def test_what_a_person_took_out_of_the_catalogue_stays_out(asking: Home, hub: HubServer) -> None:
+    fetch(asking)
+    (asking.catalogue / "local.yaml").unlink()
     assert fetch(asking).admitted == []
+    hub.models["acme/Small-MT"]["sha"] = D
+    assert fetch(asking).admitted == []
+    latest = read_proposals(asking)[-1]
+    assert (latest.revision, latest.status) == (D, "rejected")
+    assert latest.reason == "it was taken out of the catalogue"
+    approve(str(asking.path), "acme/Small-MT")
+    assert read_catalogue(asking.catalogue).models[0].revision == D
+
+
+def test_a_run_that_ended_before_it_could_record_loses_nothing(
+    asking: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded: list[int] = []
+
+    def fails_at_the_second(*arguments: Any) -> None:
+        if recorded:
+            raise BusyError("held by another")
+        recorded.append(1)
+        record(*arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(BusyError):
+        patch.setattr("tasks.sources.record", fails_at_the_second)
+        fetch(asking)
+    written = files(asking)
+    assert "small-mt" in written["local.yaml"]
+    fetch(asking)
+    admitted = proposals(asking)["acme/Small-MT"]
+    assert (admitted.status, admitted.decided_by) == ("admitted", "policy")
+    assert files(asking) == written
 
 
 def test_a_person_decides_the_rest(asking: Home) -> None:
@@ -136,6 +169,9 @@ def test_a_person_decides_the_rest(asking: Home) -> None:
         approve(home, "acme/unsized", Choice("proxy", "zero_shot"))
     reject(home, "acme/unsized", "too little known")
     with pytest.raises(UsageError, match="rejected already, by person: too little known"):
+        reject(home, "acme/unsized", "again")
+    approve(home, "acme/unsized", Choice("proxy", "zero_shot", kind="encoder-decoder"))
+    with pytest.raises(UsageError, match="admitted already, by person: approved"):
         approve(home, "acme/unsized")
     models = {model.id: model for model in read_catalogue(asking.catalogue).models}
     assert models["large"].role == "estimated"

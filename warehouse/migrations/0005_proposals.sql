@@ -40,7 +40,7 @@ CREATE TABLE proposals (
     PRIMARY KEY (what, id, revision)
 );
 COMMENT ON TABLE proposals IS 'Additions to the catalogue that its sources propose. The catalogue itself is catalogue/*.yaml.';
-COMMENT ON COLUMN proposals.what IS 'model, language (a part of a corpus) or revision (another commit of a model of the catalogue).';
+COMMENT ON COLUMN proposals.what IS 'model, language (a part of a corpus), revision (another commit of a model of the catalogue) or unusable (an entry that is none of these).';
 COMMENT ON COLUMN proposals.id IS 'Name on the hub or in the feed; for a language corpus:language.';
 COMMENT ON COLUMN proposals.revision IS 'Commit of the model or data set.';
 COMMENT ON COLUMN proposals.source IS 'Name of the source in catalogue/policy.yaml.';
