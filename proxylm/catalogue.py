@@ -5,7 +5,7 @@ that the command line writes. This module does not fetch text and does not train
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -78,6 +78,13 @@ class PartEntry(Entry):
     with_language: LanguageCode | None = None  # mt: the other side; the text is language -> this
     reader: Reader
     path: str | None = None  # reader `file`: below the home folder
+    licence: str | None = None  # where it is not the corpus's
+    allowed: tuple[str, ...] = ()  # checks whose errors the user took for warnings
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The language, or both of the pair."""
+        return (self.language, self.with_language) if self.with_language else (self.language,)
 
 
 class CorpusEntry(Entry):
@@ -145,7 +152,7 @@ class Catalogue(Entry):
 
 def read_catalogue(folder: Path) -> Catalogue:
     """All `*.yaml` of `folder` as one catalogue. `local.yaml` comes last and may add parts to a
-    corpus of another file by its id; otherwise an id stands once.
+    corpus of another file by its id, see `joined`; otherwise an id stands once.
 
     Raises InputError naming file and entry.
     """
@@ -160,7 +167,7 @@ def read_catalogue(folder: Path) -> Catalogue:
         for corpus in catalogue.corpora:
             known = corpora.get(corpus.id)
             if known is not None:
-                corpus = known.model_copy(update={"parts": known.parts + corpus.parts})
+                corpus = known.model_copy(update={"parts": joined(known.parts, corpus.parts)})
             refuse_double(path, corpus)
             corpora[corpus.id] = corpus
         for model in catalogue.models:
@@ -228,9 +235,53 @@ def add_part(folder: Path, corpus: CorpusEntry, part: PartEntry) -> None:
     local = _read_local(folder)
     entries = {entry.id: entry for entry in local.corpora}
     entry = entries.get(corpus.id, corpus.model_copy(update={"parts": ()}))
-    entries[corpus.id] = entry.model_copy(update={"parts": (*entry.parts, part)})
+    entries[corpus.id] = entry.model_copy(update={"parts": joined(entry.parts, (part,))})
     refuse_double(folder / LOCAL_FILE, entries[corpus.id])
     _write_local(folder, local.model_copy(update={"corpora": tuple(entries.values())}))
+
+
+def joined(known: Sequence[PartEntry], added: Sequence[PartEntry]) -> tuple[PartEntry, ...]:
+    """Parts with others added: one with a path takes the place of one whose text is expected."""
+    given = {part.languages for part in added if part.path}
+    kept = [p for p in known if p.path or p.reader != "file" or p.languages not in given]
+    return (*kept, *added)
+
+
+def parts_of(
+    folder: Path, language: str, corpus_id: str | None = None
+) -> list[tuple[str, PartEntry]]:
+    """A language's parts with their corpora; InputError where no corpus has it."""
+    found = [
+        (corpus.id, part)
+        for corpus in read_catalogue(folder).corpora
+        for part in corpus.parts
+        if corpus_id in (None, corpus.id) and language in part.languages
+    ]
+    if not found:
+        where = f"corpus {corpus_id} has no" if corpus_id else "no corpus has"
+        raise InputError(f"{folder}: {where} {language}; `plm-admin list corpora` shows them")
+    return found
+
+
+def remove_parts(folder: Path, parts: Iterable[tuple[str, PartEntry]]) -> None:
+    """Take parts out of `local.yaml`.
+
+    Raises InputError, and changes nothing, where another file has one: that is a reviewed text.
+    """
+    local = _read_local(folder)
+    entries = {entry.id: entry for entry in local.corpora}
+    for name, part in parts:
+        entry = entries.get(name)
+        if entry is None or part not in entry.parts:
+            raise InputError(
+                f"{folder}: {part.language} of corpus {name} is not in {LOCAL_FILE}; take it out "
+                "of the file that has it"
+            )
+        entries[name] = entry.model_copy(
+            update={"parts": tuple(known for known in entry.parts if known != part)}
+        )
+    left = tuple(entry for entry in entries.values() if entry.parts)
+    _write_local(folder, local.model_copy(update={"corpora": left}))
 
 
 def add_model(folder: Path, model: ModelEntry) -> None:

@@ -89,3 +89,13 @@ def test_the_papers_catalogue_waits_for_texts_and_commits(plm: Run, hub: HubServ
     plan = plm("plan", "--json").json
     assert plan["waiting"]["massive"].startswith("50 of 51 texts")
     assert plm("list", "corpora", "--json").json[0]["source_lang"] == "swh_Latn"
+    # add-corpus gives an awaited text, once.
+    text = home.path / "am.tsv"
+    lines = [f"ቁጥር {i} መብራቱን አብራ\tgreet" for i in range(20)]
+    text.write_text("\n".join(lines))
+    given = ["--task", "intent", "--text", text, "--language", "am"]
+    added = plm("add-corpus", "massive", *given, "--allow", "near_duplicates")
+    assert added.code == 0, added.err
+    assert plm("plan", "--json").json["waiting"]["massive"].startswith("49 of 51 texts")
+    again = plm("add-corpus", "massive", *given)
+    assert "corpus massive has amh_Ethi already" in again.err
