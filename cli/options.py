@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from proxylm.escaping import shown, shown_json, shown_lines
+from proxylm.escaping import shown_json, shown_lines
 
 HomeOption = Annotated[
     Path | None,
@@ -55,7 +55,7 @@ def print_table(
         numeric = bool(values) and all(isinstance(v, int | float) for v in values)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        cells = (cell(v) if v is None or not exact else shown(str(v)) for v in row)
+        cells = (cell(v) if v is None or not exact else shown_lines(str(v)) for v in row)
         table.add_row(*map(Text, cells))
     # A file or a pipe has no width of its own: let no column be cut there.
     Console(width=None if sys.stdout.isatty() else max(120, 24 * len(columns))).print(table)
@@ -98,7 +98,7 @@ def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
 def cell(value: Any) -> str:
     """A value as a reader wants it: three decimals below 2, one above, NULL as a dash.
 
-    Text is escaped: it may come from outside.
+    Text is escaped, but for its line ends: it may come from outside.
     """
     if value is None:
         return "-"
@@ -110,7 +110,7 @@ def cell(value: Any) -> str:
         return value.isoformat(sep=" ", timespec="seconds")
     if isinstance(value, list | tuple):
         return ", ".join(map(cell, value))
-    return shown(str(value))
+    return shown_lines(str(value))
 
 
 def _plain(value: Any) -> Any:
