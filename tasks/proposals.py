@@ -23,7 +23,7 @@ from proxylm.catalogue import (
     pin,
     read_catalogue,
 )
-from proxylm.errors import InputError, UsageError
+from proxylm.errors import InputError, ProxyLMError, UsageError
 from proxylm.evaluation.contract import kind_named
 from proxylm.records import Proposal
 from proxylm.sources.facts import Found, LanguageFacts, ModelFacts
@@ -187,7 +187,7 @@ def _judged(folder: Path, policy: Policy, proposal: Proposal) -> Proposal:
         else:
             assert isinstance(rule, ModelRule)
             add_model(folder, model_entry(rule, facts, _free_name(catalogue, facts.id)))
-    except InputError as error:
+    except ProxyLMError as error:
         return replace(proposal, reason=str(error))
     return _decided(proposal, "admitted", "policy", reason)
 
@@ -265,7 +265,7 @@ def _free_name(catalogue: Catalogue, model: str) -> str:
     """A name for the catalogue: the hub's without its owner, or with it where that is taken."""
     taken = {entry.id for entry in catalogue.models}
     name = model.rpartition("/")[2].lower()
-    return name if name not in taken else model.replace("/", "--").lower()
+    return (name if name not in taken else model.replace("/", "--").lower())[:100]
 
 
 def _decided(proposal: Proposal, status: str, by: str, reason: str) -> Proposal:

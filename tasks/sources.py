@@ -193,8 +193,10 @@ def _addresses(source: Source) -> list[_Address]:
         case HubModels():
             return [
                 _Address(
-                    hub.models_url(endpoint, pipeline, language, licence, source.author),
-                    lambda content: hub.read_models(content, source.task),
+                    hub.models_url(
+                        endpoint, pipeline, language, licence, source.author, source.size
+                    ),
+                    lambda content: hub.read_models(content, source.task, source.min_downloads),
                     source.limit,
                 )
                 for pipeline in hub.pipelines(source.task)

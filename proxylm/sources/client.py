@@ -123,7 +123,7 @@ class Client:
         following = response.links.get("next", {}).get("url")
         if following is not None:
             following = str(response.url.join(following))
-            if httpx.URL(following).host != httpx.URL(url).host:  # it would get the token
+            if _origin(following) != _origin(url):  # it would get the token
                 raise FetchError(f"{url} leads to another host, {following}", 200, retries)
         return Page(content, response.status_code, response.headers.get("ETag"), following, retries)
 
@@ -137,6 +137,11 @@ class Client:
         if status == 404:
             return f"{url}: {reason}; check the name in the policy, or it was withdrawn"
         return f"{url}: {reason}"
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    parts = httpx.URL(url)
+    return parts.scheme, parts.host, parts.port
 
 
 def _waits() -> Iterator[float]:

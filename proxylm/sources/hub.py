@@ -49,13 +49,16 @@ def models_url(
     language: str | None = None,
     licence: str | None = None,
     author: str | None = None,
+    size: str | None = None,
 ) -> str:
-    """The first page of a search: transformers models, the most downloaded first."""
+    """The first page of a search: transformers models, the most downloaded first.
+
+    `size` is a range of parameters as the hub writes it, `min:10M,max:700M`.
+    """
     tags = ["transformers", language, licence and f"license:{licence}"]
     query: list[tuple[str, str]] = [("pipeline_tag", pipeline)]
     query += [("filter", tag) for tag in tags if tag]
-    if author:
-        query.append(("author", author))
+    query += [(k, v) for k, v in (("author", author), ("num_parameters", size)) if v]
     query += [("sort", "downloads"), ("limit", str(PAGE))]
     query += [("expand", field) for field in _MODEL_FIELDS]
     return f"{endpoint.rstrip('/')}/api/models?{urlencode(query)}"
@@ -73,11 +76,19 @@ def dataset_url(endpoint: str, dataset: str) -> str:
     return f"{endpoint.rstrip('/')}/api/datasets/{quote(dataset)}?{query}"
 
 
-def read_models(content: Any, task: Task) -> list[Found]:
-    """Facts of a page of models, in its order. Entries that make no sense are `Unusable`."""
+def read_models(content: Any, task: Task, min_downloads: int = 0) -> list[Found]:
+    """Facts of a page of models, in its order, without those of fewer downloads.
+
+    Entries that make no sense are `Unusable`.
+    """
     if not isinstance(content, list):
         return [Unusable(name="", reason="the answer is not a list of models")]
-    return [read_model(entry, task) for entry in content]
+    found = [read_model(entry, task) for entry in content]
+    return [
+        facts
+        for facts in found
+        if not isinstance(facts, ModelFacts) or (facts.downloads or 0) >= min_downloads
+    ]
 
 
 def read_model(entry: Any, task: Task) -> Found:

@@ -50,6 +50,11 @@ class HubModels(_Source):
     languages: tuple[LanguageCode, ...] = ()  # asked for in ISO 639-1; none: any
     licences: tuple[str, ...] = ()
     author: HubId | None = None
+    # The hub's own way of saying it; models of unknown size are then not listed.
+    size: str | None = Field(
+        default=None, pattern=r"^(min:[0-9.]+[KMBT]?)?,?(max:[0-9.]+[KMBT]?)?$", min_length=5
+    )
+    min_downloads: int = Field(default=0, ge=0)  # in the last month; fewer are passed over
     limit: int = Field(default=100, gt=0, le=5000)  # models of a search
 
 
