@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tasks.corpora import Admitted
 
 
+NEXT = "next: plm-admin refresh, or prefect deployment run refresh/default"
+
+
 def add_commands(app: typer.Typer) -> None:
     """Add this module's commands to `app`."""
     app.command("add-corpus")(add_corpus)
@@ -106,6 +109,7 @@ def add_corpus(
         say(f"dry run: nothing was added to {added.corpus_id}")
     else:
         print_admitted(added, language)
+        typer.echo(NEXT)
 
 
 def print_findings(findings: Sequence["Finding"]) -> None:
@@ -130,7 +134,6 @@ def print_admitted(added: "Admitted", spelling: str) -> None:
     )
     if not sizes.train:
         typer.echo("too few lines for training: models are tested on it, not trained")
-    typer.echo("next: plm-admin refresh, or prefect deployment run refresh/default")
 
 
 def _columns(given: list[str]) -> dict[str, str]:
