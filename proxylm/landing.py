@@ -96,7 +96,7 @@ def landed_evaluations(folder: Path) -> set[str]:
 
 
 def write_atomically(path: Path, data: bytes | memoryview) -> None:
-    """Write a file under a temporary name, sync it, then rename it into place."""
+    """Write a file under a temporary name, sync it, then rename it into place and sync that."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -104,5 +104,15 @@ def write_atomically(path: Path, data: bytes | memoryview) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+        sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Have the disk keep a file, or the names in a folder, before anything else is done."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

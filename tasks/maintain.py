@@ -26,7 +26,7 @@ def maintain(home: str) -> Maintained:
     Raises ProxyLMError naming the rules that rows break; the backup is made all the same.
     """
     here = Home.find(home)
-    backup, scores = back_up(here)
+    backup, manifest = back_up(here)
     with reading(here) as connection:
         broken = connection.execute(
             "SELECT rule, count(*) FROM data_checks GROUP BY rule ORDER BY rule"
@@ -36,7 +36,7 @@ def maintain(home: str) -> Maintained:
         raise ProxyLMError(
             f"data checks failed: {found}. `plm-admin sql` on data_checks shows them"
         )
-    return Maintained(str(backup), scores)
+    return Maintained(str(backup), manifest.tables["scores"])
 
 
 maintain_task: Any = task(name="maintain", retry_condition_fn=busy, **LOCK_RETRIES)(maintain)

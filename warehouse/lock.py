@@ -1,7 +1,8 @@
 """One writer at a time: an advisory lock on `warehouse.lock`.
 
 The lock is the kernel's (flock), so it goes away with its holder however that ends. The file's
-text only tells others who holds it.
+text tells others who holds it, and is cleared by a holder that comes to its end: text found by the
+next one means that the last was killed or failed.
 """
 
 import fcntl
@@ -24,10 +25,11 @@ def _wait_seconds() -> float:
 
 
 @contextmanager
-def locked(home: Home, purpose: str, wait_seconds: float | None = None) -> Iterator[None]:
+def locked(home: Home, purpose: str, wait_seconds: float | None = None) -> Iterator[bool]:
     """Hold the lock of `home`. Waits up to `wait_seconds` (default PLM_LOCK_SECONDS, else 60 s).
 
-    Raises BusyError, which names the holder, when the wait is over.
+    Gives whether the holder before came to its end. Raises BusyError, which
+    names the holder, when the wait is over.
     """
     wait = _wait_seconds() if wait_seconds is None else wait_seconds
     deadline = time.monotonic() + wait
@@ -47,9 +49,11 @@ def locked(home: Home, purpose: str, wait_seconds: float | None = None) -> Itera
             "purpose": purpose,
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+        ended_well = os.fstat(descriptor).st_size == 0
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(holder).encode(), 0)
-        yield
+        yield ended_well
+        os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 

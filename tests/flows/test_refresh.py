@@ -63,7 +63,7 @@ def test_maintain_backs_up_and_fails_where_data_are_broken(home: Home) -> None:
         publish_snapshot(home, connection)
     with pytest.raises(ProxyLMError, match="feature of an unknown setting: 1 rows"):
         maintain(home=str(home.path))
-    assert len(list(home.backups.glob("warehouse-*.duckdb"))) >= 1
+    assert len(list(home.backups.glob("backup-*"))) >= 1
 
 
 def test_an_unknown_runner_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
