@@ -4,6 +4,8 @@ Records whose key is present are skipped, so loading a file twice changes nothin
 cannot be loaded moves to `landing/rejected/` with the reason beside it.
 """
 
+import hashlib
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -143,6 +145,7 @@ def _load_file(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[dict[
 def _read(path: Path) -> pa.Table:
     """The content of a landing file. InputError for one that is torn, or is something else."""
     try:
+        _check_name(path)
         with pq.ParquetFile(path) as file:
             metadata = file.schema_arrow.metadata or {}
             version = metadata.get(b"plm_landing", b"").decode(errors="replace")
@@ -161,6 +164,14 @@ def _read(path: Path) -> pa.Table:
     except (pa.ArrowException, OSError, MemoryError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"{path.name} cannot be read as Parquet: {first}") from None
+
+
+def _check_name(path: Path) -> None:
+    """A file that is named by its content must have it: a flipped bit may still be readable."""
+    if re.fullmatch("[0-9a-f]{64}", path.stem):
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != path.stem:
+                raise InputError(f"{path.name} is not as it was written: its name is another hash")
 
 
 def _refuse_outside(connection: duckdb.DuckDBPyConnection, path: Path, column: str) -> None:

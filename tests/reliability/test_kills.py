@@ -15,15 +15,16 @@ from proxylm.corpora import Labelled, split, write_corpus
 from proxylm.evaluation.contract import Batch, Job, ModelSpec, TextPart
 from proxylm.identity import corpus_fingerprint
 from proxylm.landing import landed_evaluations, write_landing
+from proxylm.records import Language, Model
 from tests.reliability import victims
 from tests.reliability.kills import moments, reopen, run
 from tests.warehouse.builders import evaluated, make_version_1
 from warehouse.backup import backups, check_backup
 from warehouse.database import migrations, reading, writing
 from warehouse.home import Home
-from warehouse.loader import load_landing
+from warehouse.loader import load_landing, register
 
-FEW = pytest.param(3, id="3")
+FEW = pytest.param(2, id="few")
 LANGUAGES = tuple(f"l{chr(97 + n)}{chr(97 + n)}_Latn" for n in range(10))
 
 
@@ -152,6 +153,9 @@ def batch(home: Home) -> Batch:
         path = home.corpora / f"{language}.parquet"
         write_corpus(split(lines, fingerprint, 24, 12, 12), path, {"licence": "MIT"})
         parts.append(TextPart("toy", language, language, fingerprint, str(path)))
+    languages = [Language(x, x, "Latn", False, x, "test") for x in ("deu_Latn", "nld_Latn")]
+    model_record = Model("transformer-1x32", "1", "kind", None, ("from_scratch",), (), "test")
+    register(home, languages, [model_record], [])
     recipe = {"name": "r", "epochs": 2, "learning_rate": 0.003, "batch_size": 8}
     model = ModelSpec("transformer-1x32", "1", "byte-transformer", {"layers": 1, "width": 32})
     return Batch(
@@ -163,7 +167,9 @@ def batch(home: Home) -> Batch:
     )
 
 
-@pytest.mark.parametrize("kills", [FEW, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "kills", [pytest.param(1, id="one"), pytest.param(30, marks=pytest.mark.slow)]
+)
 def test_a_killed_evaluation_worker(home: Home, batch: Batch, kills: int) -> None:
     whole = run(victims.work, batch.to_json(), str(home.path)).seconds
     for path in home.incoming.iterdir():
