@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from cli import catalogue, corpora, language, look, records, sources, work
+from cli import catalogue, corpora, language, look, records, sources, upkeep, work
 from proxylm.errors import ProxyLMError
 from proxylm.escaping import shown_lines
 
@@ -22,7 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: importing rich would double the time to show it
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (work, records, catalogue, language, corpora, sources, look):
+for module in (work, records, catalogue, language, corpora, sources, look, upkeep):
     module.add_commands(app)
 
 

@@ -106,7 +106,7 @@ def test_an_import_needs_an_empty_home(home: Home, tmp_path: Path) -> None:
     export_warehouse(home, tmp_path / "export")
     write_landing(evaluated(), home.incoming)
     load_landing(home)
-    with pytest.raises(UsageError, match="not empty.*3 scores"):
+    with pytest.raises(UsageError, match=r"not empty.*3 scores"):
         import_warehouse(home, tmp_path / "export")
     with pytest.raises(UsageError, match="exists already"):
         export_warehouse(home, tmp_path / "export")
