@@ -35,12 +35,18 @@ class Policy(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    backups: int = Field(KEEP, ge=1)  # newest ones that stay
-    landing_files: int = Field(200, ge=2)  # loaded files that wait before they become one
-    leftover_days: float = Field(7, ge=0)  # of killed processes; hypotheses of no evaluation
-    hypotheses_days: float | None = Field(None, ge=0)  # then such evaluations cannot be rescored
-    weights_days: float | None = Field(None, ge=0)  # then a new test language trains again
-    stale_hours: float = Field(72, gt=0)  # since the last load, before it counts as stale
+    # The newest backups that stay.
+    backups: int = Field(default=KEEP, ge=1)
+    # Loaded landing files that wait before they become one.
+    landing_files: int = Field(default=200, ge=2)
+    # What killed processes left, and hypotheses of no evaluation.
+    leftover_days: float = Field(default=7, ge=0)
+    # Hypotheses of evaluations: without them no metric can be added to those.
+    hypotheses_days: float | None = Field(default=None, ge=0)
+    # Trained weights: without them a new test language trains again.
+    weights_days: float | None = Field(default=None, ge=0)
+    # Since the last load, before it counts as stale.
+    stale_hours: float = Field(default=72, gt=0)
 
 
 @dataclass(frozen=True)

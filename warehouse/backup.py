@@ -95,6 +95,14 @@ def _fill(home: Home, connection: duckdb.DuckDBPyConnection, folder: Path) -> Ma
     return check_backup(folder)
 
 
+def read_manifest(path: Path) -> Manifest:
+    """What a backup says of itself, unchecked. Raises InputError for another folder."""
+    try:
+        return Manifest(**json.loads((path / _MANIFEST).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{path} is no backup of a warehouse ({error})") from None
+
+
 def check_backup(path: Path) -> Manifest:
     """The manifest of a backup whose file is as it was written and holds what it says.
 
@@ -104,10 +112,7 @@ def check_backup(path: Path) -> Manifest:
     if path.is_file():
         schema, version, tables = _look(path)
         return Manifest(now().isoformat(timespec="seconds"), schema, version, None, tables)
-    try:
-        manifest = Manifest(**json.loads((path / _MANIFEST).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path} is no backup of a warehouse ({error})") from None
+    manifest = read_manifest(path)
     if not (path / _FILE).is_file() or _sha256(path / _FILE) != manifest.sha256:
         raise InputError(f"{path / _FILE} is not as it was written; use another backup")
     _, _, tables = _look(path / _FILE)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from proxylm.errors import BusyError
 from warehouse.home import Home
@@ -43,7 +44,7 @@ def locked(home: Home, purpose: str, wait_seconds: float | None = None) -> Itera
                 if time.monotonic() >= deadline:
                     raise BusyError(_busy_message(home, wait)) from None
                 time.sleep(_POLL_SECONDS)
-        holder = {
+        said = {
             "pid": os.getpid(),
             "host": socket.gethostname(),
             "purpose": purpose,
@@ -51,23 +52,44 @@ def locked(home: Home, purpose: str, wait_seconds: float | None = None) -> Itera
         }
         ended_well = os.fstat(descriptor).st_size == 0
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+        os.pwrite(descriptor, json.dumps(said).encode(), 0)
         yield ended_well
         os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 
 
-def _busy_message(home: Home, wait: float) -> str:
+class Holder(NamedTuple):
+    """Who holds the lock, or was the last to."""
+
+    who: str
+    held: bool  # False: it ended without letting go, killed or failed
+
+
+def holder(home: Home) -> Holder | None:
+    """The present holder, or the last one if it did not come to its end; else None."""
+    if not home.lock.exists() or not home.lock.stat().st_size:
+        return None
+    descriptor = os.open(home.lock, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        holder = json.loads(home.lock.read_text())
-        who = (
-            f"process {holder['pid']} on {holder['host']} "
-            f"({holder['purpose']}, since {holder['since']})"
-        )
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return Holder(_who(home), held=True)
+    finally:
+        os.close(descriptor)
+    return Holder(_who(home), held=False)
+
+
+def _who(home: Home) -> str:
+    try:
+        said = json.loads(home.lock.read_text())
+        return f"process {said['pid']} on {said['host']} ({said['purpose']}, since {said['since']})"
     except (ValueError, KeyError):
-        who = "another process"
+        return "another process"
+
+
+def _busy_message(home: Home, wait: float) -> str:
     return (
-        f"the warehouse {home.warehouse} is held by {who}; waited {wait:g} s. "
+        f"the warehouse {home.warehouse} is held by {_who(home)}; waited {wait:g} s. "
         "Try again later, or wait longer with PLM_LOCK_SECONDS"
     )
