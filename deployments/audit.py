@@ -1,8 +1,8 @@
 """Compares the pins of constraints.txt with the known weaknesses that PyPI publishes.
 
-`make audit` runs it. Leaves with pip-audit's exit code; without the network it says that nothing was
-compared and leaves with 0, or with 1 under `--strict`. pip-audit lives in a folder of its own, so
-that its dependencies do not mix with the pinned ones.
+`make audit` runs it. Leaves with pip-audit's exit code; where the list cannot be reached it says
+that nothing was compared and leaves with 0, or with 1 under `--strict`. pip-audit lives in a folder
+of its own, so that its dependencies do not mix with the pinned ones.
 """
 
 import subprocess
@@ -14,8 +14,9 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 FOLDER = CHECKOUT / ".audit"
-PROBE = "https://pypi.org/pypi/pip/json"
-"""The interface that pip-audit asks."""
+PROBE = "https://pypi.org/pypi/pip/26.0/json"
+"""The interface that pip-audit asks. A mirror may have packages and not this, and then pip-audit
+would skip every package and find nothing."""
 
 
 def main(arguments: list[str]) -> int:

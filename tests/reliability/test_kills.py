@@ -24,6 +24,7 @@ from warehouse.database import migrations, reading, writing
 from warehouse.home import Home
 from warehouse.loader import load_landing, register
 
+pytestmark = pytest.mark.timeout(3600)  # the slow ones, on a busy machine
 FEW = pytest.param(2, id="few")
 LANGUAGES = tuple(f"l{chr(97 + n)}{chr(97 + n)}_Latn" for n in range(10))
 
