@@ -1,11 +1,21 @@
 """The regressors by name, one file each; `contract` says what they have in common."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from proxylm.errors import UsageError
+from proxylm.predictor.regressors.bayes import BayesianLinear
+from proxylm.predictor.regressors.collaborative import CollaborativePrediction
 from proxylm.predictor.regressors.contract import Floats, Regressor, WithSpread
+from proxylm.predictor.regressors.copy_best_proxy import CopyBestProxy
+from proxylm.predictor.regressors.language_effects import LanguageEffects
+from proxylm.predictor.regressors.matrix_factorisation import MatrixFactorisation
 from proxylm.predictor.regressors.one_proxy_line import OneProxyLine
+from proxylm.predictor.regressors.paper_lightgbm import PaperLightGBM
+from proxylm.predictor.regressors.paper_xgboost import PaperXGBoost
+from proxylm.predictor.regressors.polynomial import Polynomial
+from proxylm.predictor.regressors.ridge import RidgeOverAll
 from proxylm.predictor.regressors.ridge_and_trees import RidgeAndTrees
 from proxylm.predictor.regressors.train_mean import TrainMean
 
@@ -13,7 +23,18 @@ __all__ = ["REGRESSORS", "Floats", "Regressor", "WithSpread", "make"]
 
 REGRESSORS: dict[str, Callable[[Sequence[str]], Regressor]] = {
     "lightgbm": RidgeAndTrees,
+    "lightgbm-paper": PaperLightGBM,
+    "lightgbm-paper-fixed": partial(PaperLightGBM, search=False),
+    "xgboost": PaperXGBoost,
+    "poly2": Polynomial,
+    "poly3": partial(Polynomial, degree=3),
+    "ridge": RidgeOverAll,
+    "bayes": BayesianLinear,
+    "mf": MatrixFactorisation,
+    "cpp": CollaborativePrediction,
+    "copy-best-proxy": CopyBestProxy,
     "one-proxy-line": OneProxyLine,
+    "language-effects": lambda line_columns: LanguageEffects(),
     "train-mean": lambda line_columns: TrainMean(),
 }
 """Name to what makes the regressor from the score columns in the predicted metric."""
