@@ -66,6 +66,11 @@ class PartEntry(_Entry):
     reader: Reader
     path: str | None = None  # reader `file`: below the home folder
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The language, or both of the pair."""
+        return (self.language, self.with_language) if self.with_language else (self.language,)
+
 
 class CorpusEntry(_Entry):
     """A named corpus with its parts. Splits hold `train_size` and `test_size` lines."""
@@ -181,6 +186,43 @@ def add_part(folder: Path, corpus: CorpusEntry, part: PartEntry) -> None:
     entries[corpus.id] = entry.model_copy(update={"parts": (*entry.parts, part)})
     refuse_double(folder / LOCAL_FILE, entries[corpus.id])
     _write_local(folder, local.model_copy(update={"corpora": tuple(entries.values())}))
+
+
+def parts_of(
+    folder: Path, language: str, corpus_id: str | None = None
+) -> list[tuple[str, PartEntry]]:
+    """A language's parts with their corpora; InputError where no corpus has it."""
+    found = [
+        (corpus.id, part)
+        for corpus in read_catalogue(folder).corpora
+        for part in corpus.parts
+        if corpus_id in (None, corpus.id) and language in part.languages
+    ]
+    if not found:
+        where = f"corpus {corpus_id} has no" if corpus_id else "no corpus has"
+        raise InputError(f"{folder}: {where} {language}; `plm-admin list corpora` shows them")
+    return found
+
+
+def remove_parts(folder: Path, parts: Iterable[tuple[str, PartEntry]]) -> None:
+    """Take parts out of `local.yaml`.
+
+    Raises InputError, and changes nothing, where another file has one: that is a reviewed text.
+    """
+    local = _read_local(folder)
+    entries = {entry.id: entry for entry in local.corpora}
+    for name, part in parts:
+        entry = entries.get(name)
+        if entry is None or part not in entry.parts:
+            raise InputError(
+                f"{folder}: {part.language} of corpus {name} is not in {LOCAL_FILE}; take it out "
+                "of the file that has it"
+            )
+        entries[name] = entry.model_copy(
+            update={"parts": tuple(known for known in entry.parts if known != part)}
+        )
+    left = tuple(entry for entry in entries.values() if entry.parts)
+    _write_local(folder, local.model_copy(update={"corpora": left}))
 
 
 def add_model(folder: Path, model: ModelEntry) -> None:
