@@ -7,9 +7,11 @@ tested on. It knows no file: `Quality.table()` is what is stored.
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from proxylm.errors import InputError, UsageError
 from proxylm.predictor import intervals
@@ -17,6 +19,7 @@ from proxylm.predictor.inputs import Inputs
 from proxylm.predictor.protocols import PROTOCOLS, Fold, Split, shared_with_training
 from proxylm.predictor.regressors import Regressor, make
 from proxylm.predictor.regressors.one_proxy_line import OneProxyLine
+from proxylm.predictor.tuning import tuned
 
 BEST_LINE = "best one-proxy line"
 """The line with the least error, chosen in hindsight a protocol: more than anyone could have."""
@@ -34,6 +37,8 @@ class ProtocolQuality:
     rmse: dict[str, float]  # regressor or baseline: mean over languages and sides, or over seeds
     rmse_pooled: dict[str, float]  # the same over all test rows at once
     worst: dict[str, float]  # the 5 languages with the largest RMSE of the regressor
+    spearman: float  # rank agreement of the regressor's values with the scores, -1 to 1
+    kendall: float  # the same as the share of pairs in the right order minus that in the wrong one
     shared_run_group: float  # share of test rows whose fine-tuning is in training too
     shared_languages: float  # share of test rows both of whose languages are in training too
     notes: tuple[str, ...]
@@ -63,8 +68,8 @@ class Quality:
                 rows.append((q.protocol, name, "rmse_pooled", q.rmse_pooled[name], *size))
             for language, error in q.worst.items():
                 rows.append((q.protocol, self.regressor, f"rmse:{language}", error, *size))
-            for alarm in ("shared_run_group", "shared_languages"):
-                rows.append((q.protocol, self.regressor, alarm, getattr(q, alarm), *size))
+            for name in ("spearman", "kendall", "shared_run_group", "shared_languages"):
+                rows.append((q.protocol, self.regressor, name, getattr(q, name), *size))
             if q.protocol == "lolo":
                 for name in ("noise_floor", "coverage", "languages_covered", "mean_width"):
                     value = getattr(self, name)
@@ -73,37 +78,67 @@ class Quality:
         return pd.DataFrame(rows, columns=columns).dropna(ignore_index=True)
 
 
+def check_finite(inputs: Inputs) -> None:
+    """Raises InputError, with the setting and the column, for an infinite score or input."""
+    values = inputs.X.assign(**{f"the score in {inputs.target.metric}": inputs.y})
+    infinite = np.isinf(values.to_numpy(float))
+    if infinite.any():
+        row, column = np.argwhere(infinite)[0]
+        raise InputError(
+            f"{inputs.target} cannot be fitted: {values.columns[column]} of setting "
+            f"{values.index[row]} is infinite. Correct or remove that score or feature."
+        )
+
+
 def fit_rows(rows: Inputs, regressor: Regressor) -> Regressor:
     """`regressor` fitted on all of `rows`, with all that is known about them."""
     return regressor.fit(rows.X, rows.y, rows.settings, rows.half_width / 1.96)
 
 
-def held_out(inputs: Inputs, split: Split, regressor: str, jobs: int = 1) -> pd.DataFrame:
+def held_out(
+    inputs: Inputs,
+    split: Split,
+    regressor: str | Sequence[str],
+    jobs: int = 1,
+    n_trials: int = 0,
+) -> pd.DataFrame:
     """Predictions of every test row: group, part, row (position), observed, one column a regressor.
 
-    Besides `regressor` there are `train-mean` and `line:<column>` for each score column in the
-    predicted metric. `jobs` folds are fitted at a time (threads: LightGBM releases the lock).
+    Besides `regressor`, a name or several, there are `train-mean` and `line:<column>` for each
+    score column in the predicted metric. `jobs` fits run at a time (threads: LightGBM releases the
+    lock). With `n_trials` each fit first looks for its parameters in its training rows alone (see
+    `tuning`).
     """
     columns = inputs.line_columns
+    names = [regressor] if isinstance(regressor, str) else regressor
 
-    def fit(fold: Fold) -> pd.DataFrame:
-        train = inputs.take(np.isin(np.arange(len(inputs.y)), fold.train))
+    def fit(folds: list[Fold]) -> pd.DataFrame:
+        train = inputs.take(np.isin(np.arange(len(inputs.y)), folds[0].train))
         models: dict[str, Regressor] = {
-            name: make(name, columns) for name in (regressor, "train-mean")
+            name: make(name, columns, **(tuned(name, train, n_trials) if n_trials else {}))
+            for name in names
         }
+        models |= {"train-mean": make("train-mean", columns)}
         models |= {f"line:{column}": OneProxyLine([column]) for column in columns}
-        rows = [(part, row) for part, rows in fold.tests.items() for row in rows]
-        table = pd.DataFrame(rows, columns=["part", "row"])
+        rows = [
+            (fold.group, part, row)
+            for fold in folds
+            for part, rows in fold.tests.items()
+            for row in rows
+        ]
+        table = pd.DataFrame(rows, columns=["group", "part", "row"])
+        table["observed"] = inputs.y.iloc[table["row"]].to_numpy()
         test, settings = inputs.X.iloc[table["row"]], inputs.settings.iloc[table["row"]]
         for name, model in models.items():
             values = fit_rows(train, model).predict(test, settings)
             table[name] = intervals.clip(values, inputs.target.metric)
-        table.insert(0, "group", fold.group)
-        table.insert(3, "observed", inputs.y.iloc[table["row"]].to_numpy())
         return table
 
+    by_training: dict[int, list[Fold]] = {}
+    for fold in split.folds:
+        by_training.setdefault(id(fold.train), []).append(fold)
     with ThreadPoolExecutor(jobs) as pool:
-        return pd.concat(pool.map(fit, split.folds), ignore_index=True)
+        return pd.concat(pool.map(fit, by_training.values()), ignore_index=True)
 
 
 def rmse(predictions: pd.DataFrame, name: str) -> float:
@@ -113,8 +148,42 @@ def rmse(predictions: pd.DataFrame, name: str) -> float:
     return float(parts.groupby("group").mean().mean())
 
 
-def _pooled(predictions: pd.DataFrame, name: str) -> float:
+def pooled(predictions: pd.DataFrame, name: str) -> float:
+    """RMSE of column `name` over all test rows at once."""
     return float(((predictions[name] - predictions["observed"]) ** 2).mean() ** 0.5)
+
+
+class RankAgreement(NamedTuple):
+    """How far the predicted order of the test rows is the observed one; NaN for a constant."""
+
+    spearman: float
+    kendall: float
+
+
+def rank_agreement(predictions: pd.DataFrame, name: str) -> RankAgreement:
+    """Rank correlations of column `name` with the observed scores, over all test rows."""
+    said, true = predictions[name], predictions["observed"]
+    if said.nunique() < 2 or true.nunique() < 2:
+        return RankAgreement(np.nan, np.nan)
+    spearman = stats.spearmanr(said, true).statistic
+    return RankAgreement(float(spearman), float(stats.kendalltau(said, true).statistic))
+
+
+def languages_of_tests(inputs: Inputs, split: Split, predictions: pd.DataFrame) -> pd.Series:
+    """The language by which each test row is counted: the one held out, else the board's."""
+    if split.by_language:
+        return predictions["group"]
+    return inputs.settings["language"].iloc[predictions["row"]].reset_index(drop=True)
+
+
+def worst_languages(
+    predictions: pd.DataFrame, languages: pd.Series, name: str, n: int = N_WORST
+) -> dict[str, float]:
+    """The `n` languages with the largest RMSE of column `name`, mean over sides, largest first."""
+    squared = (predictions[name] - predictions["observed"]) ** 2
+    parts = squared.groupby([languages.rename("language"), predictions["part"]]).mean() ** 0.5
+    worst = parts.groupby("language").mean().nlargest(n)
+    return {str(language): float(error) for language, error in worst.items()}
 
 
 def _judge(
@@ -122,24 +191,21 @@ def _judge(
 ) -> ProtocolQuality:
     names = list(predictions.columns.drop(["group", "part", "row", "observed"]))
     errors = {name: rmse(predictions, name) for name in names}
-    pooled = {name: _pooled(predictions, name) for name in names}
-    for table in (errors, pooled):
+    at_once = {name: pooled(predictions, name) for name in names}
+    for table in (errors, at_once):
         lines = [value for name, value in table.items() if name.startswith("line:")]
         if lines:
             table[BEST_LINE] = min(lines)
-    language = predictions["group"]
-    if split.protocol != "lolo":
-        language = inputs.settings["language"].iloc[predictions["row"]].reset_index(drop=True)
-    squared = (predictions[regressor] - predictions["observed"]) ** 2
-    parts = squared.groupby([language.rename("language"), predictions["part"]]).mean() ** 0.5
-    worst = parts.groupby("language").mean().nlargest(N_WORST)
+    ranks = rank_agreement(predictions, regressor)
     return ProtocolQuality(
         split.protocol,
         len(predictions),
         len(split.folds),
         errors,
-        pooled,
-        {str(name): float(value) for name, value in worst.items()},
+        at_once,
+        worst_languages(predictions, languages_of_tests(inputs, split, predictions), regressor),
+        ranks.spearman,
+        ranks.kendall,
         **shared_with_training(inputs.settings, split),
         notes=split.notes,
     )
@@ -172,6 +238,7 @@ def assess(
     UsageError for an unknown protocol or regressor.
     """
     inputs.check_trainable()
+    check_finite(inputs)
     unknown = set(protocols) - set(PROTOCOLS)
     if unknown:
         raise UsageError(f"No protocol is called {unknown.pop()!r}: {', '.join(PROTOCOLS)}.")
