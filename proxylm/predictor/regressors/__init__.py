@@ -19,7 +19,7 @@ from proxylm.predictor.regressors.ridge import RidgeOverAll
 from proxylm.predictor.regressors.ridge_and_trees import RidgeAndTrees
 from proxylm.predictor.regressors.train_mean import TrainMean
 
-__all__ = ["REGRESSORS", "Floats", "Regressor", "WithSpread", "make"]
+__all__ = ["REGRESSORS", "Floats", "Regressor", "WithSpread", "check_name", "make"]
 
 REGRESSORS: dict[str, Callable[[Sequence[str]], Regressor]] = {
     "lightgbm": RidgeAndTrees,
@@ -45,8 +45,13 @@ def make(name: str, line_columns: Sequence[str], **parameters: Any) -> Regressor
 
     Raises UsageError for an unknown name.
     """
-    if name not in REGRESSORS:
-        raise UsageError(f"No regressor is called {name!r}. There are: {', '.join(REGRESSORS)}.")
+    check_name(name)
     regressor = REGRESSORS[name](line_columns)
     regressor.set_params(**parameters)
     return regressor
+
+
+def check_name(name: str) -> None:
+    """Raises UsageError, naming those there are, where no regressor is called so."""
+    if name not in REGRESSORS:
+        raise UsageError(f"No regressor is called {name!r}. There are: {', '.join(REGRESSORS)}.")
