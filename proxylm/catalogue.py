@@ -65,6 +65,8 @@ class PartEntry(_Entry):
     with_language: LanguageCode | None = None  # mt: the other side; the text is language -> this
     reader: Reader
     path: str | None = None  # reader `file`: below the home folder
+    licence: str | None = None  # where it is not the corpus's
+    allowed: tuple[str, ...] = ()  # checks whose errors the user took for warnings
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -256,7 +258,7 @@ def _read_local(folder: Path) -> Catalogue:
 
 def _write_local(folder: Path, catalogue: Catalogue) -> None:
     data = catalogue.model_dump(mode="json", exclude_defaults=True)
-    text = "# Written by plm-admin add-language and add-model.\n" + yaml.safe_dump(
+    text = "# Written by plm-admin add-corpus, add-language and add-model.\n" + yaml.safe_dump(
         data, sort_keys=False, allow_unicode=True
     )
     write_atomically(folder / LOCAL_FILE, text.encode())
