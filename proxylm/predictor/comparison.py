@@ -148,7 +148,7 @@ def cell_of(experiment: Experiment, target: Target, metadata: bool = True) -> Ce
     where nothing honest can be fitted.
     """
     name, order = experiment.name, experiment.order
-    inputs = build_inputs(experiment.frames, target)
+    inputs = build_inputs(experiment.frames, target, metadata=metadata)
     inputs.check_trainable()
     check_finite(inputs)
     rows = inputs.training()
