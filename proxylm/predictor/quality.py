@@ -15,7 +15,10 @@ from scipy import stats
 
 from proxylm.errors import InputError, UsageError
 from proxylm.predictor import intervals
+from proxylm.predictor.error_scale import describe
 from proxylm.predictor.inputs import Inputs
+from proxylm.predictor.interval_quality import IntervalQuality, judge_intervals
+from proxylm.predictor.intervals import Calibration
 from proxylm.predictor.protocols import PROTOCOLS, Fold, Split, shared_with_training
 from proxylm.predictor.regressors import Regressor, make
 from proxylm.predictor.regressors.one_proxy_line import OneProxyLine
@@ -52,10 +55,8 @@ class Quality:
     n_rows: int  # rows of the out-of-fold table that have a prediction
     protocols: tuple[ProtocolQuality, ...]
     noise_floor: float  # standard error of the observed scores, root mean square; NaN if unknown
-    level: float  # share of scores that an interval is made to hold, 0-1
-    coverage: float  # share of out-of-fold rows within their interval; NaN without intervals
-    languages_covered: float  # share of languages in which at least `level` of the rows are
-    mean_width: float  # of the out-of-fold intervals, in the metric's units
+    level: float  # level of the intervals in the out-of-fold table, 0-1
+    intervals: dict[float, IntervalQuality]  # by level; `level` is among them
     notes: tuple[str, ...]  # protocols that were left out, and why
 
     def table(self) -> pd.DataFrame:
@@ -71,9 +72,11 @@ class Quality:
             for name in ("spearman", "kendall", "shared_run_group", "shared_languages"):
                 rows.append((q.protocol, self.regressor, name, getattr(q, name), *size))
             if q.protocol == "lolo":
-                for name in ("noise_floor", "coverage", "languages_covered", "mean_width"):
-                    value = getattr(self, name)
-                    rows.append((q.protocol, self.regressor, name, value, self.n_rows, q.n_folds))
+                rows.append((q.protocol, self.regressor, "noise_floor", self.noise_floor, *size))
+                for level, found in self.intervals.items():
+                    suffix = "" if level == self.level else f":{level:g}"
+                    for name, value in found._asdict().items():
+                        rows.append((q.protocol, self.regressor, name + suffix, value, *size))
         columns = ["protocol", "regressor", "statistic", "value", "n_rows", "n_folds"]
         return pd.DataFrame(rows, columns=columns).dropna(ignore_index=True)
 
@@ -211,15 +214,12 @@ def _judge(
     )
 
 
-def board_values(inputs: Inputs, predictions: pd.DataFrame, regressor: str) -> pd.Series:
-    """For each row of `inputs` the value from the LOLO fold that holds out its board language.
+class Assessed(NamedTuple):
+    """What `assess` gives."""
 
-    Indexed by setting_key; NaN where that language is never held out.
-    """
-    language = inputs.settings["language"].iloc[predictions["row"]].to_numpy()
-    rows = predictions[predictions["group"] == language].drop_duplicates("row")
-    values = pd.Series(rows[regressor].to_numpy(), inputs.X.index[rows["row"]], dtype=float)
-    return values.reindex(inputs.X.index)
+    quality: Quality
+    out_of_fold: pd.DataFrame  # of each training row, by setting_key
+    calibration: Calibration  # for intervals of new languages
 
 
 def assess(
@@ -228,17 +228,18 @@ def assess(
     protocols: Sequence[str] = ("random", "by_run", "by_run_pair", "lolo"),
     level: float = intervals.LEVEL,
     jobs: int = 1,
-) -> tuple[Quality, pd.DataFrame]:
+) -> Assessed:
     """Quality of `regressor`, and the LOLO out-of-fold value and interval of each training row.
 
-    The second is indexed by setting_key: language, observed, value, lower, upper; value is NaN
+    The out-of-fold table has the columns language, observed, value, lower, upper; value is NaN
     where the row's language cannot be held out, the bounds where languages are too few. LOLO is
     always measured, for the intervals rest on it; a protocol that the rows do not allow is left
     out, with a note. Raises InputError where `inputs` cannot be trained on and
-    UsageError for an unknown protocol or regressor.
+    UsageError for an unknown protocol or regressor, or a level outside 0 to 1.
     """
     inputs.check_trainable()
     check_finite(inputs)
+    intervals.check_level(level)
     unknown = set(protocols) - set(PROTOCOLS)
     if unknown:
         raise UsageError(f"No protocol is called {unknown.pop()!r}: {', '.join(PROTOCOLS)}.")
@@ -253,37 +254,48 @@ def assess(
         predictions = held_out(rows, split, regressor, jobs)
         judged.append(_judge(rows, split, predictions, regressor))
         if protocol == "lolo":
-            values = board_values(rows, predictions, regressor)
-    out_of_fold = _with_intervals(rows, values, level)
+            lolo = predictions.rename(columns={regressor: "value"})
+    calibration, bounded = _with_intervals(rows, lolo, tuple({*intervals.LEVELS, level}))
 
-    known = out_of_fold.dropna(subset=["value"])
-    bounded = known.dropna(subset=["lower"])
-    inside = bounded["observed"].between(bounded["lower"], bounded["upper"])
-    by_language = inside.groupby(bounded["language"]).mean()
     standard_error = rows.half_width.dropna() / 1.96
     quality = Quality(
         regressor=regressor,
-        n_rows=len(known),
+        n_rows=int(bounded[level]["row"].nunique()),
         protocols=tuple(judged),
         noise_floor=float((standard_error**2).mean() ** 0.5),
         level=level,
-        coverage=float(inside.mean()),
-        languages_covered=float((by_language >= level).mean()) if len(bounded) else np.nan,
-        mean_width=float((bounded["upper"] - bounded["lower"]).mean()),
+        intervals={each: judge_intervals(table, each) for each, table in sorted(bounded.items())},
         notes=tuple(refused),
     )
-    return quality, out_of_fold
+    return Assessed(quality, _board_rows(rows, bounded[level]), calibration)
 
 
-def _with_intervals(rows: Inputs, values: pd.Series, level: float) -> pd.DataFrame:
-    """Out-of-fold table; the interval of a language rests on the errors of the others alone."""
-    table = pd.DataFrame(
-        {"language": rows.settings["language"], "observed": rows.y, "value": values}
-    )
-    known = table.dropna()
-    errors = (known["observed"] - known["value"]).abs().set_axis(known["language"])
-    widths = table["language"].map(intervals.half_widths_without(errors, level))
-    table["lower"], table["upper"] = intervals.bounds(
-        table["value"].to_numpy(), widths.to_numpy(), rows.target.metric
-    )
-    return table
+def _with_intervals(
+    rows: Inputs, lolo: pd.DataFrame, levels: tuple[float, ...]
+) -> tuple[Calibration, dict[float, pd.DataFrame]]:
+    """Calibration on the LOLO predictions, and by level these with lower, upper and baseline.
+
+    `baseline_width` is the width of the interval of `conformal-language`, in the metric's range.
+    """
+    metric = rows.target.metric
+    values = lolo["value"].to_numpy()
+    errors = (lolo["observed"] - lolo["value"]).abs().set_axis(lolo["group"])
+    X = rows.X.iloc[lolo["row"]].reset_index(drop=True)
+    described = describe(X, values, metric, lolo["part"].eq("target").to_numpy())
+    calibrated = intervals.calibrate(described, errors, levels)
+    tables = {}
+    for level in levels:
+        lower, upper = intervals.bounds(values, calibrated.half_widths[level], metric)
+        baseline = intervals.by_language_alone(errors, level)
+        least, most = intervals.bounds(values, baseline, metric)
+        tables[level] = lolo.assign(lower=lower, upper=upper, baseline_width=most - least)
+    return calibrated.calibration, tables
+
+
+def _board_rows(rows: Inputs, lolo: pd.DataFrame) -> pd.DataFrame:
+    """Of each row of `rows` the prediction of the LOLO fold that holds out its board language."""
+    language = rows.settings["language"]
+    of_board = lolo[lolo["group"] == language.iloc[lolo["row"]].to_numpy()].drop_duplicates("row")
+    said = of_board.set_index(rows.X.index[of_board["row"]])[["value", "lower", "upper"]]
+    table = pd.DataFrame({"language": language, "observed": rows.y})
+    return table.join(said.astype(float))

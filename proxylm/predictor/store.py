@@ -22,10 +22,11 @@ import proxylm
 from proxylm.errors import InputError
 from proxylm.identity import canonical_json, digest
 from proxylm.predictor import intervals
+from proxylm.predictor.error_scale import describe
 from proxylm.predictor.inputs import Inputs
 from proxylm.predictor.regressors import Regressor, make
 
-FORMAT = 1
+FORMAT = 2
 PREDICTOR, BOOSTER, SUMS = "predictor.json", "booster.txt", "SHA256SUMS"
 PACKAGES = ("lightgbm", "numpy", "pandas", "scikit-learn")
 
@@ -71,11 +72,11 @@ def no_proxy_reason(columns: list[str]) -> str:
 
 @dataclass(frozen=True)
 class Predictor:
-    """A fitted regressor with the errors from which its intervals are made."""
+    """A fitted regressor with what its intervals are made from."""
 
     signature: Mapping[str, Any]
     regressor: Regressor
-    errors: pd.Series  # absolute LOLO out-of-fold errors, indexed by language
+    calibration: intervals.Calibration
 
     @property
     def predictor_id(self) -> str:
@@ -105,19 +106,19 @@ class Predictor:
         X = X.reindex(columns=self.columns).astype(float)
         proxies = [column for column in self.columns if column.startswith("proxy:")]
         abstained = X[proxies].isna().all(axis=1)
-        half_width = intervals.half_width(self.errors, level)
         metric = self.signature["metric"]
         values = np.empty(0)
         if len(X):
             values = intervals.clip(self.regressor.predict(X, settings), metric)
-        lower, upper = intervals.bounds(values, np.full(len(X), half_width), metric)
+        half_widths = self.calibration.half_widths(describe(X, values, metric), level)
+        lower, upper = intervals.bounds(values, half_widths, metric)
         table = pd.DataFrame({"value": values, "lower": lower, "upper": upper}, index=X.index)
-        table["level"] = level if np.isfinite(half_width) else np.nan
+        table["level"] = np.where(np.isfinite(half_widths), level, np.nan)
         table.loc[abstained, ["value", "lower", "upper", "level"]] = np.nan
         table["status"] = np.where(abstained, "abstained", "predicted")
         table["reason"] = pd.Series([None] * len(X), X.index, dtype=object)
-        if not np.isfinite(half_width):
-            table["reason"] = no_interval_reason(self.errors.index.nunique(), level)
+        if not np.isfinite(half_widths).all():
+            table["reason"] = no_interval_reason(self.calibration.n_languages, level)
         table.loc[abstained, "reason"] = no_proxy_reason(proxies)
         return table
 
@@ -136,8 +137,7 @@ class Predictor:
                 "predictor_id": self.predictor_id,
                 "signature": dict(self.signature),
                 "state": state,
-                "languages": self.errors.index.tolist(),
-                "errors": self.errors.tolist(),
+                "calibration": self.calibration.get_state(),
             }
         )
         sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
@@ -170,8 +170,8 @@ class Predictor:
             state["booster"] = files[BOOSTER]
         regressor = make(described["regressor"], ())
         regressor.set_params(**described["parameters"])
-        errors = pd.Series(content["errors"], content["languages"], dtype=float)
-        return cls(described, regressor.set_state(state), errors)
+        calibration = intervals.Calibration.from_state(content["calibration"])
+        return cls(described, regressor.set_state(state), calibration)
 
 
 def no_interval_reason(n_languages: int, level: float) -> str:

@@ -34,13 +34,10 @@ def fit(
     fit (see `Inputs.check_trainable`), UsageError for an unknown regressor, protocol or level.
     """
     described = signature(inputs, regressor)
-    quality, held_out = assess(inputs, regressor, protocols, level, jobs)
-    training = inputs.training()
-    known = held_out.dropna(subset=["value"])
-    errors = (known["observed"] - known["value"]).abs().set_axis(known["language"])
-    fitted = fit_rows(training, make(regressor, inputs.line_columns))
-    predictor = Predictor(described, fitted, errors)
-    return Fitted(predictor, quality, _out_of_fold(inputs, held_out, level))
+    assessed = assess(inputs, regressor, protocols, level, jobs)
+    fitted = fit_rows(inputs.training(), make(regressor, inputs.line_columns))
+    predictor = Predictor(described, fitted, assessed.calibration)
+    return Fitted(predictor, assessed.quality, _out_of_fold(inputs, assessed.out_of_fold, level))
 
 
 def forecast(predictor: Predictor, inputs: Inputs, level: float = intervals.LEVEL) -> pd.DataFrame:
