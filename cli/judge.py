@@ -1,6 +1,5 @@
 """Commands that judge a method on scores that are known."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,7 +61,9 @@ def evaluate_predictor(
     """Judge regressors on held-out rows, beside the paper's figures.
 
     One table a file, metric and estimated model. Nothing is written. Without --regressor the
-    method of `retrain` is judged, and copying the best proxy beside it.
+    method of `retrain` is judged, and copying the best proxy beside it. "leak" is the share of test
+    rows whose fine-tuning is in training too; "covered" the share of languages whose rows are
+    within their 90 % intervals as often as that, "width" the mean width of these.
     """
     from proxylm.errors import InputError
     from proxylm.predictor.comparison import cell_of, choose, compare, protocols_of
@@ -96,7 +97,7 @@ def evaluate_predictor(
         if judged and not as_json:
             _print(str(rows), judged, half)
     if as_json:
-        print_json([asdict(row) for row in found])
+        print_json([row.as_json() for row in found])
     if not found:
         raise InputError("Nothing could be evaluated; the reasons are above.")
 
@@ -121,7 +122,8 @@ def _print(title: str, rows: "list[Compared]", half: bool) -> None:
     halves = ["development", "reserved"] if half else []
     columns = [
         "protocol", "regressor", "error", *halves, "pooled", "published", "ratio",
-        f"to {rows[0].reference}", "95 % of it", "Spearman", "leak", "worst languages",
+        f"to {rows[0].reference}", "95 % of it", "Spearman", "leak", "covered", "width",
+        "worst languages",
     ]  # fmt: skip
     table = []
     for row in rows:
@@ -137,6 +139,8 @@ def _print(title: str, rows: "list[Compared]", half: bool) -> None:
                 f"{row.ratio_low:.2f}-{row.ratio_high:.2f}",
                 f"{row.spearman:.2f}",
                 f"{row.shared_run_group:.0%}",
+                f"{row.intervals.languages_covered:.0%}" if row.intervals else "-",
+                _number(row.intervals.mean_width if row.intervals else None),
                 ", ".join(f"{name.partition('_')[0]} {_number(error)}" for name, error in worst),
             ]
         )

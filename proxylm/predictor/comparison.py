@@ -6,10 +6,12 @@ the few that `data/published_errors.csv` holds, with their source. Nothing is wr
 """
 
 import csv
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,8 @@ from proxylm.errors import InputError, UsageError
 from proxylm.predictor.bootstrap import ratio_interval
 from proxylm.predictor.frames import Records, together
 from proxylm.predictor.inputs import Frames, Inputs, Target, build_inputs, targets
+from proxylm.predictor.interval_quality import IntervalQuality, judge_intervals
+from proxylm.predictor.intervals import LEVEL
 from proxylm.predictor.protocols import (
     PORTIONS,
     PROTOCOLS,
@@ -33,6 +37,7 @@ from proxylm.predictor.quality import (
     pooled,
     rank_agreement,
     rmse,
+    with_intervals,
     worst_languages,
 )
 
@@ -90,7 +95,21 @@ class Compared:
     shared_run_group: float  # share of test rows whose fine-tuning is in training too
     shared_languages: float  # share of test rows both of whose languages are in training too
     noise_floor: float  # standard error of the observed scores; NaN if unknown
+    intervals: IntervalQuality | None  # of the 90 % intervals made from these errors; LOLO alone
     notes: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """All fields as JSON values; what is not known is None."""
+        found = asdict(self)
+        found["intervals"] = self.intervals._asdict() if self.intervals else None
+        plain: dict[str, Any] = _without_nan(found)
+        return plain
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nan(each) for name, each in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 @dataclass(frozen=True)
@@ -247,8 +266,20 @@ def _compared(
         worst=worst_languages(predictions, languages, name),
         **shared_with_training(cell.inputs.settings, split),
         noise_floor=float((standard_error**2).mean() ** 0.5),
+        intervals=_intervals(cell.inputs, split, predictions, name),
         notes=split.notes,
     )
+
+
+def _intervals(
+    rows: Inputs, split: Split, predictions: pd.DataFrame, name: str
+) -> IntervalQuality | None:
+    """How good the intervals are that rest on these errors, each language's on the others'."""
+    if split.protocol != "lolo":
+        return None
+    lolo = predictions.rename(columns={name: "value"})
+    _, bounded = with_intervals(rows, lolo, (LEVEL,))
+    return judge_intervals(bounded[LEVEL], LEVEL)
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,9 @@ def test_a_comparison_says_how_far_and_how_sure(experiments: list[Experiment]) -
     assert ridge.spearman > 0.7
     assert np.isnan(mean.kendall) or mean.kendall < ridge.kendall
     assert len(ridge.worst) == 5
+    assert ridge.intervals is not None
+    assert 0.8 < ridge.intervals.coverage <= 1
+    assert mean.as_json()["spearman"] == (None if np.isnan(mean.spearman) else mean.spearman)
     unseen = compare(cell, "unseen", ["ridge"], "train-mean")[0]
     assert unseen.n_folds == 5
     nllb = one(experiments, "mt560", metric="spBLEU", model="nllb")
