@@ -256,9 +256,9 @@ def build_inputs(
 ) -> Inputs:
     """Inputs of `target` for the settings of its task, whatever the order of the frames' rows.
 
-    Without `metadata` the facts about languages and models are left out. They are left out too where
-    the model's own zero-shot scores are inputs: those say more, and on the published records the
-    facts beside them made errors larger.
+    Without `metadata` the facts about languages and models are left out. They are left out too
+    where the model's own zero-shot scores are inputs: those say more, and on the published records
+    the facts beside them made errors larger.
 
     The model's own score in the predicted mode is no input in any metric, nor is a score that
     is itself estimated for another model. Columns are kept that are present in at least 20 % of
