@@ -1,12 +1,9 @@
-"""Commands on the catalogue: add languages and models, and list what is known."""
+"""Commands on the catalogue: add models, and list what is known."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cli.checks import check_task
-from cli.corpora import print_admitted, print_findings
 from cli.options import HomeOption, JsonOption, print_rows
 from proxylm.errors import UsageError
 
@@ -16,6 +13,9 @@ LISTS = {
     "estimated_modes, source FROM models",
     "corpora": "SELECT corpus_id, source_lang, target_lang, task, n_train, n_test, licence, "
     "source FROM corpora",
+    "proposals": "SELECT id, what, status, reason, source, revision FROM proposals",
+    "fetches": "SELECT started_at, source, status, http_status, retries, n_found, error, url "
+    "FROM fetches",
     "findings": "SELECT corpus_id, source_lang, target_lang, level, finding, message, places, "
     "way_on FROM corpus_findings",
     "settings": "SELECT task, source_lang, target_lang, train_corpus, train_size, test_corpus "
@@ -25,45 +25,8 @@ LISTS = {
 
 def add_commands(app: typer.Typer) -> None:
     """Add this module's commands to `app`."""
-    app.command("add-language")(add_language)
     app.command("add-model")(add_model)
     app.command("list")(list_known)
-
-
-def add_language(
-    language: Annotated[str, typer.Argument(help="Code or name, for example swh_Latn or sw.")],
-    text: Annotated[Path, typer.Option(help="Text of any format that add-corpus reads.")],
-    aligned: Annotated[
-        Path | None,
-        typer.Option(help="The second column as a file of its own, line by line with --text."),
-    ] = None,
-    task: Annotated[str, typer.Option(help="mt, intent or slot.")] = "intent",
-    corpus: Annotated[
-        str | None,
-        typer.Option(help="Corpus to add it to. Default: the catalogue's only one of the task."),
-    ] = None,
-    with_language: Annotated[
-        str | None, typer.Option("--with", help="mt: language of the second column.")
-    ] = None,
-    licence: Annotated[
-        str | None,
-        typer.Option(help="Licence of the text, or unknown. Default: the corpus's."),
-    ] = None,
-    home: HomeOption = None,
-) -> None:
-    """Register a language and its text.
-
-    The next refresh evaluates and predicts it.
-    """
-    from tasks.corpora import Offer, admit_part
-    from warehouse.home import Home
-
-    here = Home.find(home)
-    check_task(task)
-    offer = Offer(aligned=aligned)
-    added = admit_part(here, task, language, text, corpus, with_language, licence, offer)
-    print_findings(added.findings)
-    print_admitted(added, language)
 
 
 def add_model(
@@ -132,11 +95,16 @@ def _assignments(option: str, given: list[str] | None) -> dict[str, Any]:
 
 
 def list_known(
-    what: Annotated[str, typer.Argument(help="languages, models, corpora, findings or settings.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="languages, models, corpora, findings, settings, proposals or fetches."
+        ),
+    ],
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List languages, models, corpora, findings about their texts, or settings."""
+    """List languages, models, corpora, findings about texts, settings, proposals or fetches."""
     from warehouse.database import reading
     from warehouse.home import Home
 
