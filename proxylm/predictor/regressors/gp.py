@@ -51,8 +51,8 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self,
         line_columns: Sequence[str] = (),
         n_samples: int = 2,
-        sample_rows: int = 600,
-        n_steps: int = 25,
+        sample_rows: int = 700,
+        n_steps: int = 15,
         n_exact: int = 3000,
         n_inducing: int = 800,
         seed: int = 0,
@@ -87,7 +87,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.thetas_ = []
         for sample in range(self.n_samples):
             random = np.random.default_rng([self.seed, sample])
-            chosen = np.sort(random.permutation(len(scaled))[: self.sample_rows])
+            chosen = _sample(random, settings, len(scaled), self.sample_rows)
             self.thetas_.append(
                 _most_likely(
                     self.covariance_,
@@ -245,6 +245,17 @@ def _labels(settings: pd.DataFrame | None) -> dict[tuple[str, ...], dict[str, in
             seen.add(grouping)
             found[effect] = {str(name): number for number, name in enumerate(distinct)}
     return found
+
+
+def _sample(
+    random: np.random.Generator, settings: pd.DataFrame | None, n_rows: int, size: int
+) -> Ints:
+    """Positions of `size` rows; no language has more of them while another has some left."""
+    draws = random.random(n_rows)
+    turns = np.zeros(n_rows)
+    if settings is not None:
+        turns = pd.Series(draws).groupby(settings["language"].to_numpy()).rank().to_numpy()
+    return np.sort(np.lexsort((draws, turns))[:size])
 
 
 def _most_likely(
