@@ -4,7 +4,8 @@ Settings are near in all inputs together, in what only their training side says,
 their test side says: so it learns what is hard about a test language from languages like it, not
 from all settings at once. Languages, corpora and runs have random effects, and a score counts by
 its known noise. The parameters are those under which a sample of the training rows is most
-likely; several samples are averaged, for one alone moves the error by some percent.
+likely, as many rows of each language as there are; several samples are averaged, for one alone
+moves the error by some percent.
 
 Up to `n_exact` rows the rest is exact; above, `n_inducing` of them stand for all (projected
 process), so time grows in proportion to the rows. It knows no protocol.
@@ -85,7 +86,8 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.covariance_ = _covariance(X, settings, self.scaling_.varies, len(self.labels_))
         scaled = (scores - self.mean_) / self.spread_
         self.thetas_ = []
-        for sample in range(self.n_samples):
+        n_samples = self.n_samples if len(scaled) > self.sample_rows else 1  # all would be the same
+        for sample in range(n_samples):
             random = np.random.default_rng([self.seed, sample])
             chosen = _sample(random, settings, len(scaled), self.sample_rows)
             self.thetas_.append(
