@@ -254,9 +254,10 @@ def _sample(
 ) -> Ints:
     """Positions of `size` rows; no language has more of them while another has some left."""
     draws = random.random(n_rows)
-    turns: Floats = np.zeros(n_rows)
+    turns = np.zeros(n_rows)
     if settings is not None:
-        turns = pd.Series(draws).groupby(settings["language"].to_numpy()).rank().to_numpy()
+        ranks = pd.Series(draws).groupby(settings["language"].to_numpy()).rank()
+        turns = ranks.to_numpy(np.float64)
     return np.sort(np.lexsort((draws, turns))[:size])
 
 
