@@ -17,12 +17,14 @@ from proxylm.predictor.regressors.paper_xgboost import PaperXGBoost
 from proxylm.predictor.regressors.polynomial import Polynomial
 from proxylm.predictor.regressors.ridge import RidgeOverAll
 from proxylm.predictor.regressors.ridge_and_trees import RidgeAndTrees
+from proxylm.predictor.regressors.shift_aware import ShiftAware
 from proxylm.predictor.regressors.train_mean import TrainMean
 
 __all__ = ["REGRESSORS", "Floats", "Regressor", "WithSpread", "make"]
 
 REGRESSORS: dict[str, Callable[[Sequence[str]], Regressor]] = {
     "lightgbm": RidgeAndTrees,
+    "lightgbm-shift-aware": ShiftAware,
     "lightgbm-paper": PaperLightGBM,
     "lightgbm-paper-fixed": partial(PaperLightGBM, search=False),
     "xgboost": PaperXGBoost,
