@@ -52,6 +52,21 @@ class NewPart(NamedTuple):
         )
 
 
+def find_part(
+    home: str, corpus_id: str, language: str, with_language: str | None = None
+) -> NewPart | None:
+    """The part of a corpus in that language (a FLORES-200 style code); None where it has none."""
+    for corpus in read_catalogue(Home.find(home).catalogue).corpora:
+        for part in corpus.parts:
+            if (corpus.id, part.language, part.with_language) == (
+                corpus_id,
+                language,
+                with_language,
+            ):
+                return NewPart(corpus, part)
+    return None
+
+
 class Work(NamedTuple):
     """What one model has to do for the text."""
 

@@ -81,7 +81,11 @@ def frames_of(bundle: Bundle) -> Frames:
     ]
     of_languages = pd.DataFrame(known, columns=tables["features"].columns)
     features = pd.concat([tables["features"], of_languages], ignore_index=True)
-    return Frames(tables["settings"], scores, features, tables["models"])
+    listed = facts.model_languages(tables["models"]["model_id"])
+    model_languages = pd.DataFrame(
+        [(row.model_id, row.language) for row in listed], columns=["model_id", "language"]
+    )
+    return Frames(tables["settings"], scores, features, tables["models"], model_languages)
 
 
 def together(frames: Sequence[Frames]) -> Frames:
@@ -97,6 +101,7 @@ def together(frames: Sequence[Frames]) -> Frames:
                 one.setting_scores[one.setting_scores["setting_key"].isin(new)],
                 one.features[one.features["setting_key"].isin(new)],
                 one.models,
+                one.model_languages,
             )
         )
     return Frames(
@@ -106,4 +111,5 @@ def together(frames: Sequence[Frames]) -> Frames:
         pd.concat([part.models for part in parts], ignore_index=True)
         .drop_duplicates(["model_id", "revision"])
         .reset_index(drop=True),
+        pd.concat([part.model_languages for part in parts], ignore_index=True).drop_duplicates(),
     )

@@ -255,7 +255,7 @@ def assess(
         judged.append(_judge(rows, split, predictions, regressor))
         if protocol == "lolo":
             lolo = predictions.rename(columns={regressor: "value"})
-    calibration, bounded = _with_intervals(rows, lolo, tuple({*intervals.LEVELS, level}))
+    calibration, bounded = with_intervals(rows, lolo, tuple({*intervals.LEVELS, level}))
 
     standard_error = rows.half_width.dropna() / 1.96
     quality = Quality(
@@ -270,7 +270,7 @@ def assess(
     return Assessed(quality, _board_rows(rows, bounded[level]), calibration)
 
 
-def _with_intervals(
+def with_intervals(
     rows: Inputs, lolo: pd.DataFrame, levels: tuple[float, ...]
 ) -> tuple[Calibration, dict[float, pd.DataFrame]]:
     """Calibration on the LOLO predictions, and by level these with lower, upper and baseline.

@@ -124,7 +124,8 @@ class MatrixFactorisation(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
 def _rows(settings: pd.DataFrame) -> pd.Series:
     """The paper's rows: source language and, in MT, the size of the training corpus."""
-    return settings["source_lang"] + "_" + settings["train_size"].astype(str)
+    sizes = ["" if pd.isna(size) else f"_{int(size)}" for size in settings["train_size"]]
+    return settings["source_lang"] + pd.Series(sizes, settings.index, dtype=str)
 
 
 def _table(names: list[str], biases: Floats, factors: Floats) -> dict[str, list[float]]:

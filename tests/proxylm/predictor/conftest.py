@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from proxylm.predictor import Frames
-from proxylm.predictor.frames import read_release
+from proxylm.predictor.frames import Records, read_release
 
 MakeFrames = Callable[..., Frames]
 
@@ -106,6 +106,12 @@ def make_frames() -> MakeFrames:
 
 
 @pytest.fixture(scope="session")
-def published(records: Path) -> dict[str, Frames]:
-    """The published records by name: mt560 and intent."""
-    return {read.name: read.frames for read in read_release(records, ("mt560", "intent"))}
+def release(records: Path) -> list[Records]:
+    """The published records: mt560 and intent."""
+    return read_release(records, ("mt560", "intent"))
+
+
+@pytest.fixture(scope="session")
+def published(release: list[Records]) -> dict[str, Frames]:
+    """The frames of the published records by name."""
+    return {read.name: read.frames for read in release}
