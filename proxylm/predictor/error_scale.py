@@ -3,8 +3,9 @@
 Boosted trees on the absolute errors of held-out languages: errors differ by a factor of ten between
 a sure setting and an unsure one, and intervals that follow them are narrower at equal coverage. The
 trees see the regressor's inputs, its value, how far the value is from each score in the predicted
-metric, and which side the new language is on. Each language weighs the same. This module knows
-neither levels nor intervals; what it says need not be right on the whole, only in proportion.
+metric, what fine-tuning did to each proxy, how unusual its score is for the setting's sides, and
+which side the new language is on. A row weighs the less the more its language has. This module
+knows neither levels nor intervals; what it says need not be right on the whole, only in proportion.
 """
 
 from typing import Any, NamedTuple, Self
@@ -18,15 +19,15 @@ from proxylm.identity import digest
 
 Floats = npt.NDArray[np.float64]
 
-N_FOLDS = 6
-"""Parts into which languages are cut: 22 small fits for intervals of all levels."""
+N_FOLDS = 10
+"""Parts into which languages are cut: 56 small fits for intervals of all levels."""
 
 N_TREES = 80
 
 MINIMUM_ROWS = 20
 """Errors below which all are expected to be alike."""
 
-LEAST_SHARE = 0.5
+LEAST_SHARE = 0.75
 """Of the median error, added to every expected error: nothing is certain."""
 
 PARAMETERS = {
@@ -35,6 +36,7 @@ PARAMETERS = {
     "num_leaves": 7,
     "feature_fraction": 0.5,
     "lambda_l2": 5.0,
+    "max_bin": 63,
     "seed": 42,
     "num_threads": 1,
     "deterministic": True,
@@ -58,6 +60,13 @@ def describe(
         new_is_target = ~X.get("setting:into_english", pd.Series(0.0, X.index)).eq(1).to_numpy()
     scores = [name for name in map(str, X) if ":" in name and name.endswith(f"/{metric}")]
     gaps = {f"gap:{name}": values - X[name].to_numpy() for name in scores}
+    for name in scores:
+        others = {"gain": name.replace("/fine_tuned/", "/zero_shot/")} | {
+            f"for_{side}": name.replace("proxy:", f"mean:{side}:") for side in ("source", "target")
+        }
+        for kind, other in others.items():
+            if name.startswith("proxy:") and other != name and other in X:
+                gaps[f"{kind}:{name}"] = (X[name] - X[other]).to_numpy()
     of_models = [name for name in scores if name.startswith(("proxy:", "own:"))]
     said = {
         "value": values,
@@ -86,7 +95,7 @@ class ErrorScale:
         self.least_ = self.least_ or 1.0  # all errors 0: any scale will do
         if len(size) < MINIMUM_ROWS:
             return self
-        weight = 1 / language.value_counts()[language].to_numpy(float)
+        weight = language.value_counts()[language].to_numpy(float) ** -0.5
         parameters = PARAMETERS | {"min_child_samples": min(30, max(3, len(size) // 10))}
         data = lightgbm.Dataset(numbers, size, weight=weight / weight.mean(), params=parameters)
         self.booster_ = lightgbm.train(parameters, data, N_TREES)

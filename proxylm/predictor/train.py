@@ -10,6 +10,7 @@ from proxylm.predictor import intervals
 from proxylm.predictor.inputs import Inputs
 from proxylm.predictor.quality import Quality, assess, fit_rows
 from proxylm.predictor.regressors import make
+from proxylm.predictor.shift import Shift
 from proxylm.predictor.store import Predictor, no_interval_reason, no_proxy_reason, signature
 
 
@@ -35,8 +36,10 @@ def fit(
     """
     described = signature(inputs, regressor)
     assessed = assess(inputs, regressor, protocols, level, jobs)
-    fitted = fit_rows(inputs.training(), make(regressor, inputs.line_columns))
-    predictor = Predictor(described, fitted, assessed.calibration)
+    training = inputs.training()
+    fitted = fit_rows(training, make(regressor, inputs.line_columns))
+    shift = Shift().fit(training.X, pd.Index(training.settings["language"]))
+    predictor = Predictor(described, fitted, assessed.calibration, shift)
     return Fitted(predictor, assessed.quality, _out_of_fold(inputs, assessed.out_of_fold, level))
 
 

@@ -19,6 +19,7 @@ from proxylm.predictor.regressors.polynomial import Polynomial
 from proxylm.predictor.regressors.proxylm_ops import ProxyLMOps
 from proxylm.predictor.regressors.ridge import RidgeOverAll
 from proxylm.predictor.regressors.ridge_and_trees import RidgeAndTrees
+from proxylm.predictor.regressors.shift_aware import ShiftAware
 from proxylm.predictor.regressors.train_mean import TrainMean
 
 __all__ = ["REGRESSORS", "Floats", "Regressor", "WithSpread", "check_name", "make"]
@@ -27,6 +28,7 @@ REGRESSORS: dict[str, Callable[[Sequence[str]], Regressor]] = {
     "proxylm-ops": ProxyLMOps,
     "gp": GaussianProcess,
     "lightgbm": RidgeAndTrees,
+    "lightgbm-shift-aware": ShiftAware,
     "lightgbm-paper": PaperLightGBM,
     "lightgbm-paper-fixed": partial(PaperLightGBM, search=False),
     "xgboost": PaperXGBoost,
