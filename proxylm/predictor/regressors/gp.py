@@ -257,7 +257,7 @@ def _sample(
     turns = np.zeros(n_rows)
     if settings is not None:
         ranks = pd.Series(draws).groupby(settings["language"].to_numpy()).rank()
-        turns = ranks.to_numpy(np.float64)
+        turns = np.asarray(ranks, dtype=np.float64)
     return np.sort(np.lexsort((draws, turns))[:size])
 
 
