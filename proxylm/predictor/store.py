@@ -29,7 +29,7 @@ from proxylm.predictor.shift import Shift
 
 FORMAT = 2
 PREDICTOR, BOOSTER, SUMS = "predictor.json", "booster.txt", "SHA256SUMS"
-PACKAGES = ("lightgbm", "numpy", "pandas", "scikit-learn")
+PACKAGES = ("lightgbm", "numpy", "pandas", "scikit-learn", "scipy")
 
 
 def _code_version() -> str:

@@ -1,5 +1,6 @@
 """Comparisons: the release's files whole, the paper's rows, halves, ratios and their intervals."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,35 @@ def test_a_comparison_says_how_far_and_how_sure(experiments: list[Experiment]) -
     nllb = one(experiments, "mt560", metric="spBLEU", model="nllb")
     with pytest.raises(InputError, match="no such list"):
         compare(nllb, "unseen", ["ridge"], "train-mean")
+
+
+def test_what_nothing_can_be_fitted_on_is_refused_with_the_place(
+    experiments: list[Experiment],
+) -> None:
+    intent = next(experiment for experiment in experiments if experiment.name == "intent")
+    ((_, target),) = choose([intent], model="aya")
+    frames = intent.frames
+    own = frames.setting_scores["model_id"].eq("aya-23-8b")
+    key = frames.setting_scores.loc[own, "setting_key"].iloc[0]
+    first = own & frames.setting_scores["setting_key"].eq(key)
+    scores = frames.setting_scores
+    broken = {
+        f"the score in accuracy of setting {key} is infinite": scores.assign(
+            value=scores["value"].mask(first, np.inf)
+        ),
+        "observed scores are equal": scores.assign(value=scores["value"].mask(own, 50.0)),
+        "no proxy score is present": scores.assign(value=scores["value"].where(own)),
+        "Two scores for one setting": pd.concat([scores, scores[first]]),
+    }
+    for words, setting_scores in broken.items():
+        changed = replace(frames, setting_scores=setting_scores)
+        with pytest.raises(InputError, match=words):
+            cell_of(replace(intent, frames=changed), target)
+    few = frames.settings["source_lang"].eq(frames.settings["source_lang"].iloc[0])
+    for rows in (few, few & ~few.shift(fill_value=False)):  # a few languages, and one row
+        changed = replace(frames, settings=frames.settings[rows])
+        with pytest.raises(InputError, match="cannot be fitted"):
+            cell_of(replace(intent, frames=changed), target)
 
 
 def test_names_of_protocols() -> None:
