@@ -57,7 +57,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         line_columns: Sequence[str] = (),
         n_samples: int = 2,
         sample_rows: int = 600,
-        n_steps: int = 15,
+        n_steps: int = 7,
         n_exact: int = 3000,
         n_inducing: int = 800,
         seed: int = 0,
