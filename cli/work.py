@@ -222,6 +222,7 @@ def retrain(
     as_json: JsonOption = False,
 ) -> None:
     """Refit the predictors whose data changed, and predict."""
+    from tasks.decide import decide
     from tasks.features import features
     from tasks.predict import predict as forecast
     from tasks.retrain import retrain as fit_all
@@ -233,6 +234,7 @@ def retrain(
     features(str(here.path))
     done = fit_all(str(here.path), task, model, force)
     forecasts = forecast(str(here.path))
+    decide(str(here.path))
     if as_json:
         print_json({**vars(done), "forecasts": vars(forecasts)})
         return

@@ -70,6 +70,25 @@ def read_leaderboard(home: Home) -> pd.DataFrame:
         ).df()
 
 
+def read_board(home: Home, metrics: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The view `leaderboard` in these metrics, and the zero-shot scores in them.
+
+    The second has a row a setting, model and metric: setting_key, model_id, metric, value,
+    half_width.
+    """
+    wanted = "metric IN (SELECT unnest(?::VARCHAR[]))"
+    with reading(home) as connection:
+        board = connection.execute(
+            f"SELECT * FROM leaderboard WHERE {wanted} ORDER BY ALL", [metrics]
+        ).df()
+        zero_shot = connection.execute(
+            "SELECT setting_key, model_id, metric, value, half_width FROM setting_scores "
+            f"WHERE preferred AND mode = 'zero_shot' AND {wanted} ORDER BY ALL",
+            [metrics],
+        ).df()
+    return board, zero_shot
+
+
 def read_quality(home: Home) -> pd.DataFrame:
     """The view `predictor_quality_latest`."""
     with reading(home) as connection:

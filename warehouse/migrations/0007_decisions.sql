@@ -25,7 +25,7 @@ COMMENT ON COLUMN decisions.basis IS 'observed or predicted.';
 COMMENT ON COLUMN decisions.probability_best IS 'Probability, 0-1, that no other model compared here is better.';
 COMMENT ON COLUMN decisions.expected_regret IS 'What is lost on average by taking this model instead of the best, in the metric''s units.';
 COMMENT ON COLUMN decisions.n_models IS 'Models that were compared in this setting.';
-COMMENT ON COLUMN decisions.missing_models IS 'Estimated models of the task that have neither an observed score nor a prediction here.';
+COMMENT ON COLUMN decisions.missing_models IS 'Estimated models in use for the training corpus, with their modes, that have neither an observed score nor a prediction here.';
 COMMENT ON COLUMN decisions.made_at IS 'When it was computed, UTC.';
 
 CREATE VIEW model_choice AS
@@ -56,7 +56,7 @@ COMMENT ON COLUMN model_choice.probability_best IS 'Probability, 0-1, that no ot
 COMMENT ON COLUMN model_choice.expected_regret IS 'What is lost on average by taking this model instead of the best, in the metric''s units.';
 COMMENT ON COLUMN model_choice.choice IS '1 is the model with the least expected regret.';
 COMMENT ON COLUMN model_choice.n_models IS 'Models that were compared in this setting.';
-COMMENT ON COLUMN model_choice.missing_models IS 'Estimated models of the task that have neither an observed score nor a prediction here.';
+COMMENT ON COLUMN model_choice.missing_models IS 'Estimated models in use for the training corpus, with their modes, that have neither an observed score nor a prediction here.';
 COMMENT ON COLUMN model_choice.made_at IS 'When it was computed, UTC.';
 COMMENT ON COLUMN model_choice.board_language IS 'The language that the row is about: the target; for mt the non-English side.';
 
