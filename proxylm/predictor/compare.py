@@ -30,6 +30,7 @@ SEED = 42
 
 Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.intp]
 
 
 class Field(NamedTuple):
@@ -45,6 +46,17 @@ class Field(NamedTuple):
     def known(self) -> Booleans:
         """Where the score of a competitor is observed or predicted."""
         return ~(np.isnan(self.predicted) & np.isnan(self.observed))
+
+    def take(self, rows: Rows, columns: Rows) -> "Field":
+        """The same field with these rows and columns, by position."""
+        at = np.ix_(rows, columns)
+        return Field(
+            self.predicted[at],
+            self.spread[at],
+            self.observed[at],
+            self.noise[at],
+            self.language[rows],
+        )
 
 
 class Outlook(NamedTuple):
@@ -80,10 +92,10 @@ def compare(field: Field) -> Outlook:
 
 
 def _compare_alike(
-    field: Field, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp], seen: Booleans
+    field: Field, rows: Rows, columns: Rows, seen: Booleans
 ) -> tuple[Floats, Floats]:
     """Probabilities and regrets of rows in which the same `columns` are known, `seen` observed."""
-    part = Field(*(a[np.ix_(rows, columns)] for a in field[:4]), language=field.language[rows])
+    part = field.take(rows, columns)
     if len(columns) == 1:
         return np.ones((len(rows), 1)), np.zeros((len(rows), 1))
     draws = _draw(field, columns, seen)
@@ -98,7 +110,7 @@ def _compare_alike(
     return share, np.einsum("sk,ski->si", share, margins)
 
 
-def _draw(field: Field, columns: npt.NDArray[np.intp], seen: Booleans) -> _Draws | None:
+def _draw(field: Field, columns: Rows, seen: Booleans) -> _Draws | None:
     """Errors of the competitors of one kind of row; None where a model has never been graded."""
     random = np.random.default_rng(SEED)
     wanted = columns[~seen]
@@ -151,14 +163,14 @@ def _simulate(part: Field, seen: Booleans, draws: _Draws) -> tuple[Floats, Float
     return (share * seen_before + 1 / n) / (seen_before + 1), margins
 
 
-def _rehearse(field: Field, columns: npt.NDArray[np.intp], seen: Booleans, draws: _Draws) -> Floats:
+def _rehearse(field: Field, columns: Rows, seen: Booleans, draws: _Draws) -> Floats:
     """Intercepts and slopes on the logit of the shares, from rows where the outcome is known.
 
     Each language is judged by the errors of the others, and weighs the same. The penalty pulls
     towards leaving a share as it is.
     """
     lines = np.array([np.zeros(len(columns)), np.ones(len(columns))])
-    part = Field(*(array[:, columns] for array in field[:4]), language=field.language)
+    part = field.take(np.arange(len(field.language)), columns)
     both = np.isfinite(part.observed) & np.isfinite(part.predicted)
     rows = np.flatnonzero((both | (seen & np.isfinite(part.observed))).all(axis=1))
     languages = np.unique(field.language[rows])
@@ -175,7 +187,7 @@ def _rehearse(field: Field, columns: npt.NDArray[np.intp], seen: Booleans, draws
             draws.weights[others] / draws.weights[others].sum(),
             draws.language[others],
         )
-        share, _ = _simulate(Field(*(array[its] for array in part)), seen, left)
+        share, _ = _simulate(part.take(its, np.arange(len(columns))), seen, left)
         truth = part.observed[its]
         logits.append(special.logit(share))
         won.append(truth == truth.max(axis=1, keepdims=True))

@@ -43,7 +43,7 @@ def _choices(board: pd.DataFrame, metric: str) -> pd.DataFrame:
     in_use = pd.DataFrame(known, keys).groupby(corpora.reindex(keys)).transform("any").to_numpy()
     missing = [who[absent].tolist() for absent in in_use & ~known]
     row, column = np.nonzero(known & np.isfinite(outlook.expected_regret))
-    names = board.drop_duplicates("who").set_index("who").loc[who]
+    names = board.drop_duplicates("who").set_index("who").loc[who.tolist()]
     return pd.DataFrame(
         {
             "setting_key": keys[row],
@@ -74,7 +74,7 @@ def gains(board: pd.DataFrame, zero_shot: pd.DataFrame) -> pd.DataFrame:
     both = pd.concat([tuned, seen], ignore_index=True)
     both = both.drop_duplicates([*sides, "mode"]).assign(who=lambda table: table["mode"])
     parts = both.groupby(["task", "metric", "model_id"], sort=True)
-    tables = [_gains(part, metric, model_id) for (_, metric, model_id), part in parts]
+    tables = [_gains(part, str(metric), str(model_id)) for (_, metric, model_id), part in parts]
     tables = [table for table in tables if len(table)]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=GAINS)
 
@@ -85,7 +85,7 @@ def _gains(board: pd.DataFrame, metric: str, model_id: str) -> pd.DataFrame:
     sign = -1 if metric in LOWER_IS_BETTER else 1
     field, keys, _ = _field(board, sign)  # competitors in order: fine_tuned, zero_shot
     outlook = compare(field)
-    kept = field.known.all(axis=1) & np.isfinite(outlook.expected_regret).all(axis=1)
+    kept = np.flatnonzero(np.isfinite(outlook.expected_regret).all(axis=1))
     tuned, untuned = outlook.value[kept].T
     gain = tuned - untuned
     seen = np.isfinite(field.observed[kept])
@@ -115,8 +115,8 @@ def _field(board: pd.DataFrame, sign: int) -> tuple[Field, pd.Index, npt.NDArray
     """
     predicted = sign * _wide(board, "predicted")
     lower, upper = _wide(board, "lower"), _wide(board, "upper")
-    longer = np.maximum(sign * predicted - lower, upper - sign * predicted)
-    spread = longer.to_numpy(copy=True)  # the shorter side may be cut at 0 or 100
+    sides = (sign * predicted - lower).to_numpy(), (upper - sign * predicted).to_numpy()
+    spread = np.maximum(*sides)  # the shorter side may be cut at 0 or 100
     spread[:, (predicted.notna().to_numpy() & ~(spread > 0)).any(axis=0)] = 1.0
     noise = (_wide(board, "observed_half_width") / NOISE_Z).fillna(0.0)
     languages = board.drop_duplicates("setting_key").set_index("setting_key")["board_language"]
@@ -146,7 +146,7 @@ def _ends(
     """
     predicted, half = _wide(board, "predicted"), _wide(board, "observed_half_width")
     level = _wide(board, "level").loc[keys].max(axis=1).to_numpy()
-    both = seen.all(axis=1)
+    both = np.asarray(seen.all(axis=1))
     level = np.where(both, 0.95, level)
     scale = special.ndtri((1 + level) / 2) / NOISE_Z
     noise = half.loc[keys].to_numpy() * scale[:, None]
