@@ -165,11 +165,12 @@ def assess(
 ) -> tuple[Quality, pd.DataFrame]:
     """Quality of `regressor`, and the LOLO out-of-fold value and interval of each training row.
 
-    The second is indexed by setting_key: language, observed, value, lower, upper; value is NaN
-    where the row's language cannot be held out, the bounds where languages are too few. LOLO is
-    always measured, for the intervals rest on it; a protocol that the rows do not allow is left
-    out, with a note. Raises InputError where `inputs` cannot be trained on and
-    UsageError for an unknown protocol or regressor.
+    The second is indexed by setting_key: language, observed, value, lower, upper, by_run; value is
+    NaN where the row's language cannot be held out, the bounds where languages are too few, and
+    by_run (the mean prediction with the row's fine-tuning held out) where that was not measured.
+    LOLO is always measured, for the intervals rest on it; a protocol that the rows do not allow is
+    left out, with a note. Raises InputError where `inputs` cannot be trained on and UsageError for
+    an unknown protocol or regressor.
     """
     inputs.check_trainable()
     unknown = set(protocols) - set(PROTOCOLS)
@@ -177,6 +178,7 @@ def assess(
         raise UsageError(f"No protocol is called {unknown.pop()!r}: {', '.join(PROTOCOLS)}.")
     rows = inputs.training()
     judged, refused = [], []
+    by_run = pd.Series(np.nan, rows.X.index)
     for protocol in dict.fromkeys([*protocols, "lolo"]):
         try:
             split = PROTOCOLS[protocol](rows.settings)
@@ -185,9 +187,11 @@ def assess(
             continue
         predictions = held_out(rows, split, regressor, jobs)
         judged.append(_judge(rows, split, predictions, regressor))
+        if protocol == "by_run":
+            by_run = predictions.groupby("row")[regressor].mean().set_axis(rows.X.index)
         if protocol == "lolo":
             values = board_values(rows, predictions, regressor)
-    out_of_fold = _with_intervals(rows, values, level)
+    out_of_fold = _with_intervals(rows, values, level).assign(by_run=by_run)
 
     known = out_of_fold.dropna(subset=["value"])
     bounded = known.dropna(subset=["lower"])

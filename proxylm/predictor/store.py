@@ -22,10 +22,11 @@ import proxylm
 from proxylm.errors import InputError
 from proxylm.identity import canonical_json, digest
 from proxylm.predictor import intervals
+from proxylm.predictor.fewshot import KnownErrors
 from proxylm.predictor.inputs import Inputs
 from proxylm.predictor.regressors import Regressor, make
 
-FORMAT = 1
+FORMAT = 2
 PREDICTOR, BOOSTER, SUMS = "predictor.json", "booster.txt", "SHA256SUMS"
 PACKAGES = ("lightgbm", "numpy", "pandas", "scikit-learn")
 
@@ -76,6 +77,7 @@ class Predictor:
     signature: Mapping[str, Any]
     regressor: Regressor
     errors: pd.Series  # absolute LOLO out-of-fold errors, indexed by language
+    known: KnownErrors | None = None  # errors with the fine-tuning held out; see `fewshot`
 
     @property
     def predictor_id(self) -> str:
@@ -138,6 +140,7 @@ class Predictor:
                 "state": state,
                 "languages": self.errors.index.tolist(),
                 "errors": self.errors.tolist(),
+                "known": self.known.get_state() if self.known else None,
             }
         )
         sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
@@ -171,7 +174,8 @@ class Predictor:
         regressor = make(described["regressor"], ())
         regressor.set_params(**described["parameters"])
         errors = pd.Series(content["errors"], content["languages"], dtype=float)
-        return cls(described, regressor.set_state(state), errors)
+        known = KnownErrors.of_state(content["known"]) if content["known"] else None
+        return cls(described, regressor.set_state(state), errors, known)
 
 
 def no_interval_reason(n_languages: int, level: float) -> str:
