@@ -51,7 +51,8 @@ def refresh(home: str | None = None, retry_parked: bool = False) -> dict[str, An
         logger.error(f"predict: {predictor}: {reason}")
     decided = decide_task(path)
     logger.info(
-        f"decide: models compared in {decided.settings} settings, {decided.gains} fine-tunings"
+        f"decide: models compared in {decided.settings} settings, {decided.gains} fine-tunings "
+        f"judged, {decided.recommended} evaluations recommended"
     )
     published = publish_task(path)
     logger.info(f"publish: {published.rows} rows, {published.page}")

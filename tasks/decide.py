@@ -8,16 +8,24 @@ import pandas as pd
 import pyarrow as pa
 from prefect import task
 
+from proxylm.errors import InputError
 from proxylm.predictor.decide import choices, gains
+from proxylm.predictor.inputs import Frames, build_inputs
+from proxylm.predictor.recommend import COLUMNS, Prices, in_order, recommend
+from proxylm.predictor.store import Predictor
 from proxylm.records import HEADLINE_METRICS
+from tasks.predict import current_predictors
 from tasks.settings import LOCK_RETRIES, busy
 from warehouse.database import now, reading, transaction, writing
-from warehouse.frames import read_board
+from warehouse.frames import read_board, read_frames, read_prices
 from warehouse.home import Home
 from warehouse.snapshot import publish_snapshot
 
 DECIMALS = 6
 """Of what is stored: the last bits depend on the machine."""
+
+MAXIMUM_RECOMMENDED = 50
+"""For one estimated model and mode."""
 
 
 @dataclass
@@ -26,17 +34,56 @@ class Decided:
 
     settings: int = 0  # settings in which models were compared
     gains: int = 0  # settings and models whose fine-tuning was judged
+    recommended: int = 0  # evaluations, or trainings with their tests
     changed: tuple[str, ...] = ()  # tables that were replaced
 
 
 def decide(home: str) -> Decided:
-    """Compare the estimated models in every setting, and what fine-tuning gains each of them."""
+    """Compare the estimated models, judge fine-tuning, and say what to evaluate next."""
     here = Home.find(home)
     board, zero_shot = read_board(here, [m for ms in HEADLINE_METRICS.values() for m in ms])
-    tables = {"decisions": choices(board), "fine_tune_gains": gains(board, zero_shot)}
-    result = Decided(tables["decisions"]["setting_key"].nunique(), len(tables["fine_tune_gains"]))
+    tables = {
+        "decisions": choices(board),
+        "fine_tune_gains": gains(board, zero_shot),
+        "recommendations": _recommendations(here),
+    }
+    result = Decided(
+        tables["decisions"]["setting_key"].nunique(),
+        len(tables["fine_tune_gains"]),
+        len(tables["recommendations"]),
+    )
     result.changed = replace_tables(here, tables)
     return result
+
+
+def _recommendations(home: Home) -> pd.DataFrame:
+    """What to evaluate next over all targets, ranked; the first headline metric of a task decides.
+
+    A predictor that cannot be read is left out: the stage `predict` has said so.
+    """
+    frames = Frames(*read_frames(home))
+    throughput, models, texts = read_prices(home)
+    prices = Prices(
+        throughput,
+        dict(zip(models["model_id"], models["n_parameters"], strict=True)),
+        {tuple(row[:4]): row[4] for row in texts.itertuples(index=False)},
+    )
+    first = {task: metrics[0] for task, metrics in HEADLINE_METRICS.items()}
+    found = []
+    for target, path in current_predictors(home):
+        if target.metric == first[target.task]:
+            try:
+                predictor = Predictor.load(home.path / path)
+            except InputError:
+                continue
+            inputs = build_inputs(frames, target)
+            found.append(recommend(predictor, inputs, prices, MAXIMUM_RECOMMENDED))
+    found = [table for table in found if len(table)]
+    if not found:
+        return pd.DataFrame(columns=["rank", *COLUMNS])
+    table = in_order(pd.concat(found, ignore_index=True))
+    table.insert(0, "rank", range(1, len(table) + 1))
+    return table.astype({"train_size": "Int64"})
 
 
 def replace_tables(home: Home, tables: dict[str, pd.DataFrame]) -> tuple[str, ...]:

@@ -89,6 +89,29 @@ def read_board(home: Home, metrics: list[str]) -> tuple[pd.DataFrame, pd.DataFra
     return board, zero_shot
 
 
+def read_prices(home: Home) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """What evaluations cost here: throughput, parameters of the models, lines of the test texts.
+
+    The first has a row a model, mode and task: that of the device it made most evaluations on.
+    """
+    with reading(home) as connection:
+        return (
+            connection.execute(
+                "SELECT * FROM throughput QUALIFY row_number() OVER ("
+                "PARTITION BY model_id, mode, task ORDER BY evaluations DESC, device) = 1 "
+                "ORDER BY ALL"
+            ).df(),
+            connection.execute(
+                "SELECT model_id, max(n_parameters)::DOUBLE AS n_parameters FROM models "
+                "WHERE n_parameters IS NOT NULL GROUP BY model_id ORDER BY model_id"
+            ).df(),
+            connection.execute(
+                "SELECT task, source_lang, target_lang, test_corpus, lines::DOUBLE AS lines "
+                "FROM test_texts WHERE lines IS NOT NULL ORDER BY ALL"
+            ).df(),
+        )
+
+
 def read_quality(home: Home) -> pd.DataFrame:
     """The view `predictor_quality_latest`."""
     with reading(home) as connection:

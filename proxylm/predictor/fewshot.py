@@ -183,6 +183,11 @@ class KnownErrors:
         wanted = effects(settings, self.labels.columns)
         return self.model.posterior(self.labels, self.errors, self.noise, wanted)
 
+    def covariances(self, settings: pd.DataFrame) -> Iterator[tuple[Rows, Floats]]:
+        """Parts of these settings, by position, whose errors depend on each other; covariances."""
+        wanted = effects(settings, self.labels.columns)
+        return self.model.covariances(self.labels, self.errors, self.noise, wanted)
+
     def sharpen(self, table: pd.DataFrame, settings: pd.DataFrame, metric: str) -> pd.DataFrame:
         """Predictions, as of `Predictor.predict`, moved by what is known and their ends drawn in.
 
