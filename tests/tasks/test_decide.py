@@ -1,0 +1,88 @@
+"""From predictions to decisions in a warehouse: choices, gains, recommendations, drift."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+from proxylm.landing import write_landing
+from tasks.decide import decide
+from tasks.predict import predict
+from tasks.retrain import retrain
+from tests.warehouse.builders import costing, evaluated
+from warehouse.database import reading
+from warehouse.home import Home
+from warehouse.loader import load_landing
+
+CODES = ["dan", "deu", "eng", "fin", "fra", "ita", "nld", "nob", "spa", "swe", "swh", "tur"]
+LANGUAGES = tuple(f"{code}_Latn" for code in CODES)
+
+
+def observe(home: Home, model: str, sources: tuple[str, ...], role: str, add: float = 0.0) -> None:
+    """Scores of a model trained in each of `sources` and tested in all languages."""
+    for source in sources:
+        i = LANGUAGES.index(source)
+        random = np.random.default_rng([i, len(model)])
+        bundle = costing(evaluated(model, source, LANGUAGES, role=role), 360.0, 6.0)
+        values = 40 + 2 * i + np.arange(12) + add + random.normal(0, 1, 12)
+        scores = [
+            replace(score, value=round(float(value), 3))
+            for score, value in zip(bundle.scores, values, strict=True)
+        ]
+        write_landing(replace(bundle, scores=scores), home.incoming)
+
+
+@pytest.fixture(scope="module")
+def decided(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home in which `big` is observed from 8 of 12 languages, `other` from 9, `small` from 11."""
+    home = Home.create(tmp_path_factory.mktemp("decided") / "plm")
+    observe(home, "small", LANGUAGES[:11], "proxy")
+    observe(home, "big", LANGUAGES[:8], "estimated", 10.0)
+    observe(home, "other", LANGUAGES[:9], "estimated", 20.0)
+    load_landing(home)
+    retrain(str(home.path))
+    predict(str(home.path))
+    return home
+
+
+def test_the_stage_fills_its_tables_and_leaves_them_alone_after(decided: Home) -> None:
+    first = decide(str(decided.path))
+    assert set(first.changed) >= {"decisions", "recommendations"}
+    snapshot = decided.snapshot.resolve()
+    assert decide(str(decided.path)).changed == ()
+    assert decided.snapshot.resolve() == snapshot
+    with reading(decided) as connection:
+        chosen = connection.execute(
+            "SELECT model_id, min(probability_best) FROM model_choice WHERE choice = 1 "
+            "AND n_models = 2 GROUP BY 1"
+        ).fetchall()
+        units = connection.execute(
+            "SELECT model_id, role, source_lang, target_lang, settings, device_seconds, "
+            "cost_basis FROM recommendations"
+        ).fetchall()
+    assert [model for model, _ in chosen] == ["other"]
+    assert chosen[0][1] > 0.7
+    # one training and twelve tests at measured speed: 360 + 12 x 6 seconds
+    assert {u[1:] for u in units if u[0] == "big"} == {
+        ("estimated", source, "*", 12, 432.0, "measured") for source in LANGUAGES[8:11]
+    }
+
+
+def test_recommend_keeps_to_its_budget(decided: Home) -> None:
+    decide(str(decided.path))
+    run = CliRunner()
+    home = ["--home", str(decided.path)]
+    whole = run.invoke(app, ["recommend", "--json", *home])
+    part = run.invoke(app, ["recommend", "--json", "--budget-hours", "0.25", *home])
+    assert whole.exit_code == part.exit_code == 0
+    rows, kept = json.loads(whole.stdout), json.loads(part.stdout)
+    assert len(rows) == 5
+    assert [r["rank"] for r in rows] == [1, 2, 3, 4, 5]
+    assert rows[0]["drop_per_hour"] >= rows[-1]["drop_per_hour"]
+    assert [r["rank"] for r in kept] == [1, 2]  # 2 x 432 s fit into 900 s
+    table = run.invoke(app, ["recommend", "--language", "swe", *home])
+    assert table.exit_code == 0
+    assert "swe_Latn" in table.stdout
