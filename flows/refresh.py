@@ -54,6 +54,8 @@ def refresh(home: str | None = None, retry_parked: bool = False) -> dict[str, An
         f"decide: models compared in {decided.settings} settings, {decided.gains} fine-tunings "
         f"judged, {decided.recommended} evaluations recommended"
     )
+    for alarm in decided.alarms:
+        logger.warning(f"drift: {alarm}")
     published = publish_task(path)
     logger.info(f"publish: {published.rows} rows, {published.page}")
     return {

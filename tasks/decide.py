@@ -1,6 +1,6 @@
 """Stage `decide`: what follows from the predictions, computed anew and stored where it changed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -10,6 +10,7 @@ from prefect import task
 
 from proxylm.errors import InputError
 from proxylm.predictor.decide import choices, gains
+from proxylm.predictor.drift import check_drift
 from proxylm.predictor.inputs import Frames, build_inputs
 from proxylm.predictor.recommend import COLUMNS, Prices, in_order, recommend
 from proxylm.predictor.store import Predictor
@@ -17,7 +18,7 @@ from proxylm.records import HEADLINE_METRICS
 from tasks.predict import current_predictors
 from tasks.settings import LOCK_RETRIES, busy
 from warehouse.database import now, reading, transaction, writing
-from warehouse.frames import read_board, read_frames, read_prices
+from warehouse.frames import read_board, read_frames, read_grades, read_prices
 from warehouse.home import Home
 from warehouse.snapshot import publish_snapshot
 
@@ -35,25 +36,39 @@ class Decided:
     settings: int = 0  # settings in which models were compared
     gains: int = 0  # settings and models whose fine-tuning was judged
     recommended: int = 0  # evaluations, or trainings with their tests
+    alarms: list[str] = field(default_factory=list)  # whose intervals no longer hold
     changed: tuple[str, ...] = ()  # tables that were replaced
 
 
 def decide(home: str) -> Decided:
-    """Compare the estimated models, judge fine-tuning, and say what to evaluate next."""
+    """Compare the models, judge fine-tuning, recommend evaluations, and watch the forecasts."""
     here = Home.find(home)
     board, zero_shot = read_board(here, [m for ms in HEADLINE_METRICS.values() for m in ms])
     tables = {
         "decisions": choices(board),
         "fine_tune_gains": gains(board, zero_shot),
         "recommendations": _recommendations(here),
+        "drift_checks": check_drift(read_grades(here)),
     }
     result = Decided(
         tables["decisions"]["setting_key"].nunique(),
         len(tables["fine_tune_gains"]),
         len(tables["recommendations"]),
+        alarms=_alarms(tables["drift_checks"]),
     )
     result.changed = replace_tables(here, tables)
     return result
+
+
+def _alarms(checks: pd.DataFrame) -> list[str]:
+    said = []
+    for row in checks[checks["alarm"].astype(bool)].to_dict("records"):
+        where = "all languages" if row["language"] == "*" else row["language"]
+        said.append(
+            f"{row['task']} {row['model_id']} {row['mode']} {row['metric']}, {where}: "
+            f"{row['coverage']:.0%} of {row['n_forecasts']} forecasts were inside their interval"
+        )
+    return said
 
 
 def _recommendations(home: Home) -> pd.DataFrame:

@@ -89,6 +89,15 @@ def read_board(home: Home, metrics: list[str]) -> tuple[pd.DataFrame, pd.DataFra
     return board, zero_shot
 
 
+def read_grades(home: Home) -> pd.DataFrame:
+    """The view `forecast_grades` with the board's `language`, in the order forecasts were made."""
+    with reading(home) as connection:
+        return connection.execute(
+            "SELECT *, CASE WHEN task = 'mt' AND target_lang = 'eng_Latn' THEN source_lang "
+            "ELSE target_lang END AS language FROM forecast_grades ORDER BY made_at, prediction_id"
+        ).df()
+
+
 def read_prices(home: Home) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """What evaluations cost here: throughput, parameters of the models, lines of the test texts.
 
