@@ -47,6 +47,7 @@ docs: $(SET_UP) ## Generate docs/schema.md and docs/cli.md.
 
 bench: $(SET_UP) ## Run the benchmarks.
 	$(BIN)/python benchmarks/demo_full.py
+	$(BIN)/python benchmarks/features.py
 	$(BIN)/python benchmarks/inference.py
 	$(BIN)/python benchmarks/many_languages.py
 

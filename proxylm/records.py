@@ -1,8 +1,8 @@
 """The records that travel from an evaluation or an import into the warehouse.
 
 One frozen dataclass a table; field order is column order. A `Bundle` holds the records of one
-landing file; facts of languages and models are in none, they come with the code. This module knows
-no file format and no database (`landing.py` writes the files).
+landing file; facts of languages and models and findings about texts are in none, they can be made
+again. This module knows no file format and no database (`landing.py` writes the files).
 """
 
 from dataclasses import dataclass, field
@@ -198,6 +198,56 @@ class ModelLanguage:
     relation: str  # pre_training: it was trained on it; official: its makers name it
     source: str
     licence: str  # of the source
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """One request to a source of the catalogue."""
+
+    fetch_id: str
+    source: str  # name in the policy
+    url: str  # without anything secret
+    started_at: datetime  # UTC
+    status: str  # fetched, unchanged or failed
+    http_status: int | None  # None where no answer came
+    etag: str | None
+    next_url: str | None  # the page that follows
+    retries: int
+    n_found: int  # models and languages in the answer
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """An addition to the catalogue that a source proposes."""
+
+    what: str  # model, language, revision or unusable
+    id: str  # hub id; corpus:language; of a feed NAME
+    revision: str
+    source: str  # name in the policy
+    facts: str  # JSON: what the source says
+    status: str  # proposed, admitted or rejected
+    decided_by: str | None  # policy or person; None while it is proposed
+    reason: str  # why it was admitted, or what keeps it from it
+    proposed_at: datetime  # UTC
+    decided_at: datetime | None
+
+
+@dataclass(frozen=True)
+class CorpusFinding:
+    """Something that a check found in a text; see `checks.findings.Finding`."""
+
+    corpus_id: str
+    source_lang: str
+    target_lang: str
+    fingerprint: str  # of the text that was checked
+    level: str
+    finding: str  # name of the check
+    message: str
+    n_rows: int
+    places: tuple[str, ...]
+    examples: tuple[str, ...]
+    way_on: str
 
 
 Record = Language | Model | Corpus | Setting | Run | Evaluation | Score | Feature

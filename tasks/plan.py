@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import duckdb
 from prefect import task
 
-from proxylm.catalogue import CorpusEntry, ModelEntry, read_catalogue
+from proxylm.catalogue import UNPINNED, CorpusEntry, ModelEntry, read_catalogue
 from proxylm.corpora import read_corpus
 from proxylm.errors import InputError
 from proxylm.evaluation.contract import Batch, Job, ModelSpec, TextPart
-from tasks.catalogue import part_path
+from tasks.catalogue import part_path, without_text
 from warehouse.database import reading
 from warehouse.home import Home
 
@@ -32,6 +32,8 @@ class Wanted:
     target: str | None = None  # language tested on; for mt translated into
     limit: int | None = None  # lines of each test part
     parked: bool = False  # what has been given up, too
+    corpus: str | None = None  # the corpus tested on
+    role: str | None = None  # proxy or estimated
 
 
 @dataclass
@@ -70,11 +72,20 @@ def plan(home: str, wanted: Wanted | None = None) -> Plan:
     for corpus in catalogue.corpora:
         if wanted.task not in (None, corpus.task):
             continue
+        absent, reason = without_text(here, corpus)
+        if absent:
+            result.waiting[corpus.id] = reason
         models = [model for model in catalogue.models if corpus.task in model.tasks]
         if not models:
             result.waiting[corpus.id] = f"no model in the catalogue evaluates {corpus.task}"
         for model in models:
-            if wanted.model not in (None, model.id):
+            if wanted.model not in (None, model.id) or wanted.role not in (None, model.role):
+                continue
+            if model.revision == UNPINNED:
+                result.waiting[model.id] = (
+                    "its commit on the hub is not known; `plm-admin fetch` asks for it, or set "
+                    "`revision`"
+                )
                 continue
             for job in _jobs(parts[corpus.id], pairs, corpus, model, wanted):
                 try:
@@ -140,7 +151,10 @@ class _Part:
 
 def _parts(home: Home, corpus: CorpusEntry) -> list[_Part]:
     parts = []
+    absent, _ = without_text(home, corpus)
     for entry in corpus.parts:
+        if entry in absent:
+            continue
         path = part_path(home, corpus.id, entry)
         split = read_corpus(path).split
         text = TextPart(
@@ -207,9 +221,10 @@ def _limit(limit: int | None, n_test: int) -> int | None:
 def _is_asked_for(training: _Part | None, test: _Part, wanted: Wanted) -> bool:
     """Whether the languages are those wanted; intent and slot have the source they trained on."""
     trained_on = training.text if training else test.text
-    return wanted.source in (None, trained_on.source_lang) and wanted.target in (
-        None,
-        test.text.target_lang,
+    return (
+        wanted.source in (None, trained_on.source_lang)
+        and wanted.target in (None, test.text.target_lang)
+        and wanted.corpus in (None, test.text.corpus_id)
     )
 
 

@@ -1,5 +1,6 @@
 """Reading labelled text, splitting it and keeping it in a file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,14 @@ from hypothesis import strategies as st
 from proxylm.corpora import (
     CorpusSplit,
     Labelled,
+    natural_sizes,
     read_corpus,
-    read_labelled,
     split,
+    split_rows,
     write_corpus,
 )
 from proxylm.errors import InputError
+from proxylm.readers import Row
 
 
 def rows(n: int) -> Labelled:
@@ -23,56 +26,6 @@ def rows(n: int) -> Labelled:
 
 def texts_of(corpus: CorpusSplit) -> tuple[set[str], set[str], set[str]]:
     return set(corpus.train.texts), set(corpus.dev.texts), set(corpus.test.texts)
-
-
-def test_a_tsv_file_is_read_line_by_line(tmp_path: Path) -> None:
-    path = tmp_path / "sw.tsv"
-    path.write_bytes("\ufeffwasha taa\tTurnOn\r\nzima taa \tTurnOff".encode())
-    assert read_labelled(path) == Labelled(("washa taa", "zima taa"), ("TurnOn", "TurnOff"))
-
-
-def test_aligned_files_are_read_line_by_line(tmp_path: Path) -> None:
-    source, target = tmp_path / "train.en", tmp_path / "train.sw"
-    source.write_text("good\u2028day\nbye\n", encoding="utf-8")
-    target.write_text("habari\nkwaheri\n", encoding="utf-8")
-    assert read_labelled(source, target).texts == ("good\u2028day", "bye")
-    assert read_labelled(source, target).labels == ("habari", "kwaheri")
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "the file is empty"),
-        (b"\n \n", "the file is empty"),
-        (b"fine\tA\nno tab here\n", "line 2: 0 tabs"),
-        (b"a\tb\tc\n", "line 1: 2 tabs"),
-        (b"a\tA\n\nb\tB\n", "line 2: 0 tabs"),
-        (b"fine\tA\n  \tB\n", "line 2: the text is blank"),
-        (b"fine\tA\nalso fine\t \n", "line 2: the label is blank"),
-        (b"fine\tA\n\xff\xfe\tB\n", "line 2: not UTF-8"),
-    ],
-)
-def test_a_bad_line_is_refused_with_file_and_line(
-    tmp_path: Path, content: bytes, message: str
-) -> None:
-    path = tmp_path / "bad.tsv"
-    path.write_bytes(content)
-    with pytest.raises(InputError) as error:
-        read_labelled(path)
-    assert str(path) in str(error.value)
-    assert message in str(error.value)
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"absent\.tsv: there is no such file"):
-        read_labelled(tmp_path / "absent.tsv")
-
-
-def test_unequal_line_counts_name_both_files_and_counts(tmp_path: Path) -> None:
-    (tmp_path / "a.en").write_text("one\ntwo\n")
-    (tmp_path / "a.sw").write_text("moja\n")
-    with pytest.raises(InputError, match=r"a\.en has 2 lines and .*a\.sw has 1"):
-        read_labelled(tmp_path / "a.en", tmp_path / "a.sw")
 
 
 @settings(max_examples=25, deadline=None)
@@ -128,3 +81,49 @@ def test_another_file_is_no_corpus_file(tmp_path: Path) -> None:
         read_corpus(path)
     with pytest.raises(InputError, match="no such corpus file"):
         read_corpus(tmp_path / "absent.parquet")
+
+
+def as_rows(lines: Labelled, parts: Sequence[str | None] = ()) -> list[Row]:
+    parts = parts or [None] * len(lines)
+    return [
+        Row(text, label, "", part)
+        for text, label, part in zip(lines.texts, lines.labels, parts, strict=True)
+    ]
+
+
+def test_rows_without_a_partition_keep_the_fingerprint_they_always_had() -> None:
+    # Scores in every warehouse rest on it: it must never change.
+    made = split_rows(as_rows(rows(40)), 20, 10)
+    assert made.fingerprint == "3a2eb87cb28f0cbcfe4e85752cb157c41329310c2f9ec6fedd4ee8021b076a01"
+    assert made == split(rows(40), made.fingerprint, 20, 10)
+    assert split_rows(as_rows(rows(40)), 25, 10).fingerprint == made.fingerprint
+    assert split_rows(as_rows(rows(40)), 20, 11).fingerprint != made.fingerprint
+
+
+def test_a_given_partition_is_kept_and_shared_texts_stay_in_test() -> None:
+    parts = ["train"] * 25 + ["dev"] * 5 + ["test"] * 10
+    lines = rows(40)
+    made = split_rows(
+        [*as_rows(lines, parts), Row("text 39", "label 0", "", "train")], 20, 10, dev_size=5
+    )
+    train, dev, test = texts_of(made)
+    assert test == set(lines.texts[30:])
+    assert dev == set(lines.texts[25:30])
+    assert train < set(lines.texts[:25])
+    assert made.fingerprint != split_rows(as_rows(lines), 20, 10, dev_size=5).fingerprint
+    few = split_rows(as_rows(lines, parts), 26, 10)
+    assert len(few.train) == 0
+    assert texts_of(few)[2] == set(lines.texts[30:])  # never training lines
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from(["train", "dev", "test"]))))
+def test_the_natural_sizes_of_a_given_partition_use_all_of_it(
+    lines: list[tuple[int, str]],
+) -> None:
+    given_rows = [Row(f"text {i}", "x", "", part) for i, part in [(99, "test"), *lines]]
+    sizes = natural_sizes(given_rows)
+    made = split_rows(given_rows, sizes.train, sizes.test, sizes.dev)
+    if len(made.train):  # else every training text is a test text as well
+        assert tuple(map(len, (made.train, made.dev, made.test))) == sizes
+    assert texts_of(made)[2] == {row.text for row in given_rows if row.part == "test"}
