@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.checks import check_catalogue_model, check_model, check_task
+from cli.checks import check_catalogue_model, check_model, check_regressor, check_task
 from cli.options import (
     HomeOption,
     JsonOption,
@@ -233,6 +233,10 @@ def retrain(
     task: TaskOption = None,
     model: Annotated[str | None, typer.Option(help="Only this estimated model.")] = None,
     force: Annotated[bool, typer.Option(help="Refit also where no data changed.")] = False,
+    regressor: Annotated[
+        str | None,
+        typer.Option(help="Propose this one: it takes over where it is not worse when held out."),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -246,8 +250,9 @@ def retrain(
     here = Home.find(home)
     check_task(task)
     check_model(here, model)
+    check_regressor(regressor)
     features(str(here.path))
-    done = fit_all(str(here.path), task, model, force)
+    done = fit_all(str(here.path), task, model, force, regressor)
     forecasts = forecast(str(here.path))
     decide(str(here.path))
     if as_json:

@@ -107,7 +107,10 @@ def replace_tables(home: Home, tables: dict[str, pd.DataFrame]) -> tuple[str, ..
     A table whose rows are the same is left alone, with its `made_at`, and no copy is published
     where all are.
     """
-    rounded = {name: table.round(DECIMALS) for name, table in tables.items()}
+    rounded = {
+        name: table.round(dict.fromkeys(table.select_dtypes("float"), DECIMALS))
+        for name, table in tables.items()
+    }
     with reading(home) as connection:
         changed = tuple(name for name in rounded if _differs(connection, name, rounded[name]))
     if changed:

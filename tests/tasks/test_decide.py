@@ -1,7 +1,9 @@
 """From predictions to decisions in a warehouse: choices, gains, recommendations, drift."""
 
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from tasks.decide import decide
 from tasks.predict import predict
 from tasks.retrain import retrain
 from tests.warehouse.builders import costing, evaluated
-from warehouse.database import reading
+from warehouse.database import reading, writing
 from warehouse.home import Home
 from warehouse.loader import load_landing
 
@@ -86,3 +88,43 @@ def test_recommend_keeps_to_its_budget(decided: Home) -> None:
     table = run.invoke(app, ["recommend", "--language", "swe", *home])
     assert table.exit_code == 0
     assert "swe_Latn" in table.stdout
+
+
+def test_a_challenger_takes_over_only_where_it_is_not_worse(decided: Home, tmp_path: Path) -> None:
+    home = Home.find(shutil.copytree(decided.path, tmp_path / "plm", symlinks=True))
+    before = board(home)
+    worse = retrain(str(home.path), model_id="big", regressor="train-mean")
+    (said,) = worse.contests.values()
+    assert "train-mean does not win" in said
+    assert board(home) == before  # it is kept, but says nothing
+    with reading(home) as connection:
+        regressors = connection.execute(
+            "SELECT DISTINCT predictor_regressor FROM predictor_quality_latest"
+        ).fetchall()
+    assert regressors == [("lightgbm",)]
+
+    with writing(home, "test") as connection:  # as if it had been the first recipe
+        connection.execute(
+            "UPDATE champions SET predictor_id = p.predictor_id, regressor = p.regressor "
+            "FROM predictors p WHERE p.regressor = 'train-mean' AND champions.model_id = 'big'"
+        )
+    observe(home, "big", LANGUAGES[8:9], "estimated", 10.0)
+    load_landing(home)
+    better = retrain(str(home.path), model_id="big")
+    assert len(better.made) == 1  # the recipe in use sees the new data first
+    (said,) = better.contests.values()
+    assert "lightgbm wins against train-mean" in said
+    with reading(home) as connection:
+        row = connection.execute(
+            "SELECT regressor, reason FROM champions WHERE model_id = 'big'"
+        ).fetchone()
+    assert row == ("lightgbm", said)
+    again = retrain(str(home.path), model_id="big")
+    assert (len(again.unchanged), again.made, again.contests) == (1, {}, {})
+
+
+def board(home: Home) -> list[tuple[object, ...]]:
+    with reading(home) as connection:
+        return connection.execute(
+            "SELECT setting_key, predicted FROM leaderboard WHERE model_id = 'big' ORDER BY ALL"
+        ).fetchall()
