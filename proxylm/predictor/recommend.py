@@ -60,16 +60,17 @@ class Prices:
         own = rows[rows["model_id"] == model_id]
         scale, basis = 1.0, "measured"
         if own.empty:
-            size = self.parameters.get(model_id)
+            own_size = self.parameters.get(model_id)
             others = rows["model_id"].map(self.parameters).dropna()
-            if size is None or others.empty:
+            if own_size is None or others.empty:
                 return Cost(np.nan, None)
-            nearest = np.log(others / size).abs().idxmin()
-            own, scale, basis = rows.loc[[nearest]], size / others[nearest], "scaled"
+            nearest = np.log(others / own_size).abs().idxmin()
+            own, scale, basis = rows.loc[[nearest]], own_size / others[nearest], "scaled"
         speed = own.iloc[0]
         seconds = 0.0
         if not trained:
-            by_line = speed["seconds_per_train_line"] * settings["train_size"].iloc[0]
+            size = settings["train_size"].iloc[0]
+            by_line = speed["seconds_per_train_line"] * (np.nan if pd.isna(size) else size)
             by_run = speed["train_seconds"] / speed["trainings"]
             seconds += by_line if pd.notna(by_line) else by_run
         sides = ["source_lang", "target_lang", "test_corpus"]

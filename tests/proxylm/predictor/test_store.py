@@ -75,7 +75,7 @@ def test_another_format_is_refused(
     monkeypatch.setattr(store, "FORMAT", 3)
     predictor.save(tmp_path / "it")
     monkeypatch.undo()
-    with pytest.raises(InputError, match=r"format 2 and this program reads format 1"):
+    with pytest.raises(InputError, match=r"format 3 and this program reads format 2"):
         Predictor.load(tmp_path / "it")
 
 
