@@ -112,6 +112,34 @@ def within(table: pd.DataFrame, seconds: float) -> pd.DataFrame:
     return table[np.array(kept, bool)]
 
 
+def narrowing(predictor: Predictor, inputs: Inputs, setting_key: str, n: int = 3) -> pd.DataFrame:
+    """Up to `n` units of the same model that would narrow one unobserved prediction most.
+
+    Columns: what is to be run, as in COLUMNS, and `share`, of its standard deviation, that would
+    be left. The unit that holds the setting itself is left out: it would leave nothing to predict.
+    """
+    rows = inputs.unobserved()
+    rows = rows.take(rows.has_proxy)
+    units = _units(rows, rows.target.mode)
+    where = int(np.flatnonzero(rows.X.index == setting_key)[0])
+    noise = 1e-3 * float(inputs.training().y.std())
+    found = []
+    for part in _parts(predictor, rows, units):
+        if where not in part.rows:
+            continue
+        at = int(np.flatnonzero(part.rows == where)[0])
+        before = part.covariance[at, at]
+        for unit in sorted(part.units):
+            if unit != units[where]:
+                share = float(np.sqrt(part.after(unit, noise)[at] / before))
+                its = rows.settings[units == unit]
+                described = _row(rows, rows.target.model_id, rows.target.mode, "estimated", its, 0)
+                found.append(described | {"share": share})
+    columns = ["model_id", "mode", "source_lang", "target_lang", "train_corpus", "test_corpus"]
+    table = pd.DataFrame(found, columns=[*columns, "share"])
+    return table[table["share"] < 1 - SURER].sort_values("share", kind="stable").head(n)
+
+
 def _units(rows: Inputs, mode: str) -> npt.NDArray[np.object_]:
     """What each setting would be observed with."""
     s = rows.settings

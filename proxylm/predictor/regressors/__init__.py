@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from proxylm.errors import UsageError
-from proxylm.predictor.regressors.contract import Floats, Regressor, WithSpread
+from proxylm.predictor.regressors.contract import Explaining, Floats, Regressor, WithSpread
 from proxylm.predictor.regressors.one_proxy_line import OneProxyLine
 from proxylm.predictor.regressors.ridge_and_trees import RidgeAndTrees
 from proxylm.predictor.regressors.train_mean import TrainMean
 
-__all__ = ["REGRESSORS", "Floats", "Regressor", "WithSpread", "make"]
+__all__ = ["REGRESSORS", "Explaining", "Floats", "Regressor", "WithSpread", "make"]
 
 REGRESSORS: dict[str, Callable[[Sequence[str]], Regressor]] = {
     "lightgbm": RidgeAndTrees,
