@@ -41,15 +41,3 @@ def check_catalogue_model(home: "Home", model: str | None) -> None:
             f"the catalogue has no model {model!r}{did_you_mean(model, known)} "
             "`plm-admin add-model` adds one"
         )
-
-
-def check_regressor(name: str | None) -> None:
-    """Raises UsageError, with the nearest names, for a regressor that there is not."""
-    from proxylm.catalogue import did_you_mean
-    from proxylm.predictor.regressors import REGRESSORS
-
-    if name is not None and name not in REGRESSORS:
-        raise UsageError(
-            f"no regressor is called {name!r}{did_you_mean(name, sorted(REGRESSORS))} "
-            f"There are: {', '.join(sorted(REGRESSORS))}"
-        )

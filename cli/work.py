@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.checks import check_catalogue_model, check_model, check_regressor, check_task
+from cli.checks import check_catalogue_model, check_model, check_task
 from cli.options import (
     HomeOption,
     JsonOption,
@@ -241,6 +241,7 @@ def retrain(
     as_json: JsonOption = False,
 ) -> None:
     """Refit the predictors whose data changed, and predict."""
+    from proxylm.predictor.regressors import check_name
     from tasks.decide import decide
     from tasks.features import features
     from tasks.predict import predict as forecast
@@ -250,7 +251,8 @@ def retrain(
     here = Home.find(home)
     check_task(task)
     check_model(here, model)
-    check_regressor(regressor)
+    if regressor:
+        check_name(regressor)
     features(str(here.path))
     done = fit_all(str(here.path), task, model, force, regressor)
     forecasts = forecast(str(here.path))

@@ -62,10 +62,14 @@ def predictions(home: str, question: Question, levels: Sequence[float] = (LEVEL,
         X = part.X.reindex(columns=asked.predictor.columns)
         proxies = [c for c in X if str(c).startswith("proxy:")]
         absent = X.isna()
-        without = [
-            [str(c).removeprefix("proxy:") for c in proxies if row[c]]
-            for _, row in absent[proxies].iterrows()
-        ]
+        names = [str(column).removeprefix("proxy:") for column in proxies]
+        without = pd.Series(
+            [
+                [name for name, gone in zip(names, row, strict=True) if gone]
+                for row in absent[proxies].to_numpy()
+            ],
+            part.X.index,
+        )
         for level in levels:
             said = predict_rows(asked.predictor, part, level)
             table = part.settings[["train_corpus", "train_size", "test_corpus"]].assign(
@@ -185,10 +189,10 @@ def _filled(inputs: Inputs, question: Question) -> tuple[str, str, str, str, int
         alike = settings if wanted is None else settings[settings[name] == wanted]
         settings = alike if len(alike) else settings
     names = ["train_corpus", "train_size", "test_corpus"]
-    usual = settings.groupby(names, dropna=False).size().idxmax()
+    usual = settings[names].value_counts(dropna=False).reset_index().iloc[0]
     corpus, size, test = (
-        given if (given := getattr(question, name)) is not None else value
-        for name, value in zip(names, usual, strict=True)
+        usual[name] if getattr(question, name) is None else getattr(question, name)
+        for name in names
     )
     return (
         question.task,

@@ -24,7 +24,7 @@ from warehouse.frames import read_frames
 from warehouse.home import Home
 from warehouse.snapshot import publish_snapshot
 
-REGRESSOR = "lightgbm"
+REGRESSOR = "proxylm-ops"
 """The recipe of this code: the first one of a new target, and a challenger of any other."""
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import linalg
 
+from proxylm.predictor.error_scale import describe
 from proxylm.predictor.fewshot import KnownErrors
 from proxylm.predictor.inputs import Inputs
 from proxylm.predictor.store import Predictor
@@ -230,12 +231,20 @@ def _parts(predictor: Predictor, rows: Inputs, units: npt.NDArray[np.object_]) -
     known: KnownErrors | None = predictor.known
     if known is not None:
         return [_Part(at, table, units) for at, table in known.covariances(rows.settings)]
-    variance = float((predictor.errors**2).mean())
+    variance = _expected(predictor, rows) ** 2
     found = []
     for unit in sorted({*units}):
         at = np.flatnonzero(units == unit)
-        found.append(_Part(at, variance * np.eye(len(at)), units))
+        found.append(_Part(at, np.diag(variance[at]), units))
     return found
+
+
+def _expected(predictor: Predictor, rows: Inputs) -> Floats:
+    """Standard deviations of the errors, from the expected absolute ones as if Gaussian."""
+    X = rows.X.reindex(columns=predictor.columns).astype(float)
+    values = predictor.regressor.predict(X, rows.settings)
+    described = describe(X, values, rows.target.metric)
+    return np.asarray(predictor.calibration.scale.predict(described) * np.sqrt(np.pi / 2))
 
 
 def _proxies(
@@ -248,7 +257,7 @@ def _proxies(
     """
     if rows.y.empty:
         return []
-    fall = float(training.y.std()) - float((predictor.errors**2).mean() ** 0.5)
+    fall = float(training.y.std()) - float((_expected(predictor, training) ** 2).mean() ** 0.5)
     columns = [c.removeprefix("proxy:") for c in predictor.columns if c.startswith("proxy:")]
     models = sorted({tuple(column.rsplit("/", 2)[:2]) for column in columns})
     settings = rows.settings.assign(task=rows.target.task)

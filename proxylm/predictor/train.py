@@ -11,6 +11,7 @@ from proxylm.predictor.fewshot import KnownErrors
 from proxylm.predictor.inputs import Inputs
 from proxylm.predictor.quality import Quality, assess, fit_rows
 from proxylm.predictor.regressors import make
+from proxylm.predictor.shift import Shift
 from proxylm.predictor.store import Predictor, no_interval_reason, no_proxy_reason, signature
 
 
@@ -35,13 +36,13 @@ def fit(
     fit (see `Inputs.check_trainable`), UsageError for an unknown regressor, protocol or level.
     """
     described = signature(inputs, regressor)
-    quality, held_out = assess(inputs, regressor, protocols, level, jobs)
+    assessed = assess(inputs, regressor, protocols, level, jobs)
     training = inputs.training()
-    known = held_out.dropna(subset=["value"])
-    errors = (known["observed"] - known["value"]).abs().set_axis(known["language"])
     fitted = fit_rows(training, make(regressor, inputs.line_columns))
-    predictor = Predictor(described, fitted, errors, _known_errors(training, held_out["by_run"]))
-    return Fitted(predictor, quality, _out_of_fold(inputs, held_out, level))
+    shift = Shift().fit(training.X, pd.Index(training.settings["language"]))
+    known = _known_errors(training, assessed.out_of_fold["by_run"])
+    predictor = Predictor(described, fitted, assessed.calibration, shift, known)
+    return Fitted(predictor, assessed.quality, _out_of_fold(inputs, assessed.out_of_fold, level))
 
 
 def forecast(predictor: Predictor, inputs: Inputs, level: float = intervals.LEVEL) -> pd.DataFrame:

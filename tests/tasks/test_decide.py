@@ -45,7 +45,7 @@ def decided(tmp_path_factory: pytest.TempPathFactory) -> Home:
     observe(home, "big", LANGUAGES[:8], "estimated", 10.0)
     observe(home, "other", LANGUAGES[:9], "estimated", 20.0)
     load_landing(home)
-    retrain(str(home.path))
+    retrain(str(home.path), regressor="lightgbm")
     predict(str(home.path))
     return home
 
@@ -110,7 +110,7 @@ def test_a_challenger_takes_over_only_where_it_is_not_worse(decided: Home, tmp_p
         )
     observe(home, "big", LANGUAGES[8:9], "estimated", 10.0)
     load_landing(home)
-    better = retrain(str(home.path), model_id="big")
+    better = retrain(str(home.path), model_id="big", regressor="lightgbm")
     assert len(better.made) == 1  # the recipe in use sees the new data first
     (said,) = better.contests.values()
     assert "lightgbm wins against train-mean" in said
@@ -119,7 +119,7 @@ def test_a_challenger_takes_over_only_where_it_is_not_worse(decided: Home, tmp_p
             "SELECT regressor, reason FROM champions WHERE model_id = 'big'"
         ).fetchone()
     assert row == ("lightgbm", said)
-    again = retrain(str(home.path), model_id="big")
+    again = retrain(str(home.path), model_id="big", regressor="lightgbm")
     assert (len(again.unchanged), again.made, again.contests) == (1, {}, {})
 
 
