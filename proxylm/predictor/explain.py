@@ -24,6 +24,8 @@ KINDS = {
     "feature": "feature of text or languages",
     "fact": "fact about languages or models",
     "setting": "the setting itself",
+    "near": "likeness of the setting to known ones",
+    "effect": "what settings that share this have in common",
 }
 
 
