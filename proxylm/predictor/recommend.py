@@ -27,6 +27,9 @@ Rows = npt.NDArray[np.intp]
 SURER = 0.01
 """A prediction counts as surer where its standard deviation falls by this share."""
 
+MAXIMUM_SETTINGS = 3000
+"""Unobserved settings of a target that are weighed against each other; of more, whole units."""
+
 COLUMNS = [
     "task", "metric", "model_id", "mode", "role", "run_group", "source_lang", "target_lang",
     "train_corpus", "train_size", "test_corpus", "settings", "expected_error_drop",
@@ -92,7 +95,8 @@ def recommend(
     """
     rows = inputs.unobserved()
     told = rows.has_proxy
-    found = _estimated(predictor, rows.take(told), inputs.training(), prices, limit)
+    weighed = _some_units(rows.take(told))
+    found = _estimated(predictor, weighed, inputs.training(), prices, limit)
     found += _proxies(predictor, rows.take(~told), inputs.training(), prices)
     table = pd.DataFrame(found, columns=COLUMNS)
     return in_order(table).head(limit)
@@ -147,6 +151,17 @@ def _units(rows: Inputs, mode: str) -> npt.NDArray[np.object_]:
     if mode == "zero_shot":
         return (s["source_lang"] + "|" + s["target_lang"] + "|" + s["test_corpus"]).to_numpy(object)
     return s["run_group"].to_numpy(object)
+
+
+def _some_units(rows: Inputs) -> Inputs:
+    """All rows, or those of units drawn at random until MAXIMUM_SETTINGS are reached."""
+    if len(rows.y) <= MAXIMUM_SETTINGS:
+        return rows
+    names, unit = np.unique(_units(rows, rows.target.mode).astype(str), return_inverse=True)
+    order = np.random.default_rng(0).permutation(len(names))
+    sizes = np.bincount(unit)[order].cumsum()
+    kept = order[: max(1, int(np.searchsorted(sizes, MAXIMUM_SETTINGS, side="right")))]
+    return rows.take(np.isin(unit, kept))
 
 
 class _Part:

@@ -87,3 +87,13 @@ def test_a_setting_without_a_proxy_score_asks_for_the_cheapest_proxy(
         ["small", "l11_Latn", 12]
     ]
     assert asked["device_seconds"].tolist() == pytest.approx([22.0])  # 10 s + 12 tests of 1 s
+
+
+def test_of_too_many_settings_some_whole_units_are_weighed(
+    make_frames: MakeFrames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxylm.predictor.recommend.MAXIMUM_SETTINGS", 30)
+    units = recommended(make_frames, prices())
+    units = units[units["role"] == "estimated"]
+    assert 1 <= len(units) <= 2  # of four with up to twelve settings each
+    assert (units["settings"] >= 9).all()
