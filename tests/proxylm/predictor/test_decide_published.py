@@ -67,4 +67,4 @@ def test_one_score_of_a_language_more_than_halves_the_error_of_llama(board: pd.D
         left = errors[rest] - about.mean
         found.append(((errors[rest] ** 2).mean() ** 0.5, (left**2).mean() ** 0.5))
     before, after = np.mean(found, axis=0)
-    assert after < 0.45 * before
+    assert after < 0.5 * before
