@@ -33,6 +33,20 @@ def test_contributions_add_up_to_the_prediction(inputs: Inputs, name: str) -> No
     np.testing.assert_allclose(parts.sum(axis=1), predicted, rtol=1e-6)
 
 
+def test_they_add_up_too_where_a_new_corpus_calls_for_the_plain_proxy(
+    make_frames: MakeFrames,
+) -> None:
+    frames = make_frames(task="mt", n_languages=8)
+    inputs = build_inputs(frames, targets(frames)[0])
+    regressor = fit_rows(inputs.training(), make("lightgbm-shift-aware", inputs.line_columns))
+    assert isinstance(regressor, Explaining)
+    elsewhere = inputs.settings.assign(train_corpus="new", test_corpus="new")
+    parts = regressor.contributions(inputs.X, elsewhere)
+    predicted = regressor.predict(inputs.X, elsewhere)
+    np.testing.assert_allclose(parts.sum(axis=1), predicted, rtol=1e-6)
+    assert not np.allclose(predicted, regressor.predict(inputs.X, inputs.settings))
+
+
 def test_an_explanation_adds_up_to_the_board(inputs: Inputs) -> None:
     predictor = fit(inputs, protocols=["by_run"]).predictor
     key = str(inputs.unobserved().X.index[inputs.unobserved().has_proxy][0])
