@@ -67,8 +67,9 @@ class ShiftAware(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         noise: pd.Series | None = None,
     ) -> Self:
         self.base_ = self._make_base().fit(X, y, settings, noise)
-        several = settings is not None and settings["train_corpus"].nunique() > 1
-        self.corpora_ = sorted(_corpora(settings)) if several else []
+        self.corpora_: list[str] = []
+        if settings is not None and settings["train_corpus"].nunique() > 1:
+            self.corpora_ = sorted(_corpora(settings))
         self.plain_name_ = self._choose_plain(X, y, settings)
         self.plain_ = self._plain(self.plain_name_).fit(X, y)
         languages = pd.Index(settings["language"]) if settings is not None else X.index.astype(str)
