@@ -152,9 +152,9 @@ def _asked(home: str, question: Question) -> Iterator[_Asked]:
         and question.metric in (None, target.metric)
     ]
     if not current:
+        what = f"{question.task}{f' and {question.model_id}' if question.model_id else ''}"
         raise UsageError(
-            f"no predictor is in use for {question.task}"
-            f"{' and ' + question.model_id if question.model_id else ''}; "
+            f"there is no prediction for {question}: no predictor is in use for {what}; "
             "`plm-admin retrain` fits one where enough is observed"
         )
     for target, path in current:
