@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from cli import catalogue, corpora, judge, language, look, records, sources, work
+from cli import advice, catalogue, corpora, judge, language, look, predict, records, sources, work
 from proxylm.errors import ProxyLMError
 from proxylm.escaping import shown_lines
 
@@ -22,7 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: importing rich would double the time to show it
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (work, records, catalogue, language, corpora, sources, look, judge):
+for module in (work, predict, advice, records, catalogue, language, corpora, sources, look, judge):
     module.add_commands(app)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from proxylm.errors import UsageError
 from proxylm.predictor.regressors.bayes import BayesianLinear
 from proxylm.predictor.regressors.collaborative import CollaborativePrediction
-from proxylm.predictor.regressors.contract import Floats, Regressor, WithSpread
+from proxylm.predictor.regressors.contract import Explaining, Floats, Regressor, WithSpread
 from proxylm.predictor.regressors.copy_best_proxy import CopyBestProxy
 from proxylm.predictor.regressors.gp import GaussianProcess
 from proxylm.predictor.regressors.language_effects import LanguageEffects
@@ -22,7 +22,7 @@ from proxylm.predictor.regressors.ridge_and_trees import RidgeAndTrees
 from proxylm.predictor.regressors.shift_aware import ShiftAware
 from proxylm.predictor.regressors.train_mean import TrainMean
 
-__all__ = ["REGRESSORS", "Floats", "Regressor", "WithSpread", "check_name", "make"]
+__all__ = ["REGRESSORS", "Explaining", "Floats", "Regressor", "WithSpread", "check_name", "make"]
 
 REGRESSORS: dict[str, Callable[[Sequence[str]], Regressor]] = {
     "proxylm-ops": partial(ShiftAware, base="gp-and-trees"),

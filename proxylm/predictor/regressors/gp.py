@@ -168,6 +168,19 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         mean = np.maximum(total / len(self.thetas_), 0.0)
         return np.asarray(self.spread_ * np.sqrt(mean), dtype=np.float64)
 
+    def contributions(self, X: pd.DataFrame, settings: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Of the line exact for each score; of each smooth function and random effect its whole."""
+        rows = self._rows(X, settings)
+        fits = zip(self.thetas_, self.weights_, strict=True)
+        parts = [self.covariance_.parts(theta, rows, self.rows_, w) for theta, w in fits]
+        names = [str(X.columns[column]) for column in self.covariance_.line]
+        for number in range(len(self.covariance_.smooth)):
+            names.append(f"near:inputs of one side, {number}" if number else "near:all inputs")
+        names += [f"effect:{' and '.join(effect)}" for effect in self.labels_]
+        table = pd.DataFrame(self.spread_ * np.mean(parts, axis=0), X.index, names)
+        others = [name for name in map(str, X) if name not in names]
+        return table.assign(**dict.fromkeys(others, 0.0), base=self.mean_)
+
     def _rows(self, X: pd.DataFrame, settings: pd.DataFrame | None) -> Rows:
         codes = np.full((len(X), len(self.labels_)), -1, dtype=np.intp)
         for column, (effect, names) in enumerate(self.labels_.items()):

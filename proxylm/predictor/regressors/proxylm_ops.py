@@ -53,6 +53,11 @@ class ProxyLMOps(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """The process's."""
         return self.process_.predict_std(X, settings)
 
+    def contributions(self, X: pd.DataFrame, settings: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Those of both parts, by their shares."""
+        process = self.process_.contributions(X, settings) * self.process_share
+        return process.add(self.trees_.contributions(X) * (1 - self.process_share), fill_value=0.0)
+
     def get_state(self) -> dict[str, Any]:
         trees = self.trees_.get_state()
         return {"booster": trees.pop("booster"), "trees": trees} | {

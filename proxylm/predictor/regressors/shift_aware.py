@@ -23,7 +23,8 @@ import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.model_selection import GroupKFold
 
-from proxylm.predictor.regressors.contract import Floats, Regressor
+from proxylm.errors import UsageError
+from proxylm.predictor.regressors.contract import Explaining, Floats, Regressor
 from proxylm.predictor.regressors.copy_best_proxy import CopyBestProxy
 from proxylm.predictor.regressors.one_proxy_line import OneProxyLine
 from proxylm.predictor.shift import Shift
@@ -104,6 +105,14 @@ class ShiftAware(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         weight = self.weight(X, settings)
         value = self.base_.predict(X, settings)
         return np.asarray(weight * value + (1 - weight) * self.plain_.predict(X), dtype=np.float64)
+
+    def contributions(self, X: pd.DataFrame, settings: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Those of both, by their weights. UsageError where the base has none."""
+        if not isinstance(self.base_, Explaining) or not isinstance(self.plain_, Explaining):
+            raise UsageError(f"The regressor {self.base} cannot say what an input adds.")
+        weight = self.weight(X, settings)
+        trusted = self.base_.contributions(X, settings).mul(weight, axis=0)
+        return trusted.add(self.plain_.contributions(X).mul(1 - weight, axis=0), fill_value=0.0)
 
     def get_state(self) -> dict[str, Any]:
         return {
