@@ -76,7 +76,7 @@ def read_board(home: Home) -> Copy:
     with reading(home) as connection:
         tables = {name: connection.execute(query).df() for name, query in QUERIES.items()}
         name = str(_one(connection, "SELECT current_database()")) + ".duckdb"
-        return Copy(name, tables, _columns(connection, list(tables["rows"])))
+        return Copy(name, tables, _columns(connection, list(tables["rows"].columns)))
 
 
 def _columns(

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from proxylm.board.ranking import ALL_LANGUAGES, rank
-from proxylm.board.tables import Publication, Tables, records
+from proxylm.board.tables import Publication, Tables, groups, records
 
 SCHEMA_VERSION = 2
 """Of the exported files. It grows when a column goes or changes its meaning; 1 had bare rows."""
@@ -70,7 +70,7 @@ def summary(tables: Tables, publication: Publication) -> str:
         "overlap.",
     ]
     overall = ranking[ranking["language"] == ALL_LANGUAGES]
-    for (task, metric), part in overall.groupby(["task", "metric"]):
+    for (task, metric), part in groups(overall, ["task", "metric"]):
         lines += [
             "",
             f"## {escape(task)}, {escape(metric)}",

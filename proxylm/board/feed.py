@@ -12,7 +12,7 @@ from xml.etree import ElementTree as Xml
 
 import pandas as pd
 
-from proxylm.board.tables import Publication, Tables
+from proxylm.board.tables import Publication, Tables, groups
 
 ENTRIES = 50
 _NAMESPACE = uuid.UUID("6f5d9f7c-6b1c-5c0c-9b51-6d5b6c1a9d0e")  # of the entries' ids, never changed
@@ -57,7 +57,7 @@ def atom(tables: Tables, publication: Publication) -> bytes:
 def _scores(scores: pd.DataFrame) -> Iterator[Change]:
     once = scores.drop_duplicates("score_key")
     by = ["loaded_at", "task", "model_id", "mode", "origin"]
-    for key, part in once.groupby(by):
+    for key, part in groups(once, by):
         at, task, model, mode, origin = key
         languages = part["board_language"].nunique()
         yield Change(
@@ -84,7 +84,8 @@ def _predictors(tables: Tables) -> Iterator[Change]:
 
 
 def _grades(grades: pd.DataFrame) -> Iterator[Change]:
-    for key, part in grades.groupby(["observed_at", "task", "metric", "model_id", "mode"]):
+    by = ["observed_at", "task", "metric", "model_id", "mode"]
+    for key, part in groups(grades, by):
         at, task, metric, model, mode = key
         error = float((part["error"] ** 2).mean() ** 0.5)
         yield Change(

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
-from proxylm.board.tables import LOWER_IS_BETTER
+from proxylm.board.tables import LOWER_IS_BETTER, groups
 
 _Pool: TypeAlias = frozenset[tuple[str, str]]  # models with their modes
 
@@ -34,13 +34,15 @@ def rank(rows: pd.DataFrame) -> pd.DataFrame:
         list(zip(valued["model_id"], valued["mode"], strict=True)), valued.index, dtype=object
     )
     company = valued.groupby(["task", "metric", "setting_key"])["who"]
-    together = company.agg(lambda models: tuple(sorted(models))).rename("company").reset_index()
+    together = company.agg(_company).rename("company").reset_index()
     valued = valued.merge(together, on=["task", "metric", "setting_key"])
     valued = pd.concat([valued.assign(language=ALL_LANGUAGES), valued])
-    met = valued.drop_duplicates([*places, "setting_key"]).groupby(places)["company"].value_counts()
+    met: Any = (
+        valued.drop_duplicates([*places, "setting_key"]).groupby(places)["company"].value_counts()
+    )
     companies: dict[Any, dict[_Pool, int]] = {}
-    for (*place, models), n in met.items():
-        companies.setdefault(tuple(place), {})[frozenset(models)] = n
+    for key, n in met.items():
+        companies.setdefault(key[:-1], {})[frozenset(key[-1])] = n
     means = valued.groupby([*places, "model_id", "mode"]).agg(
         settings=("value", "size"),
         observed=("is_observed", "sum"),
@@ -50,14 +52,18 @@ def rank(rows: pd.DataFrame) -> pd.DataFrame:
         bounded=("lower", "count"),
     )
     found: list[dict[str, Any]] = []
-    for key, some in means.reset_index().groupby(places, sort=True):
+    for key, some in groups(means.reset_index(), places):
         place = dict(zip(places, key, strict=True))
-        lines = some.drop(columns=places).to_dict("records")
+        lines: list[Any] = some.drop(columns=places).to_dict("records")
         for pool, (models, total) in enumerate(_pools(companies[key])):
             members = [line for line in lines if (line["model_id"], line["mode"]) in models]
             for line in _ranked(members, total, str(place["metric"])):
                 found.append({**place, "pool": pool, **line})
     return pd.DataFrame(found, columns=COLUMNS)
+
+
+def _company(models: pd.Series) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(models))
 
 
 def _with_value(rows: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ it writes to; what the page makes of them is in `assets/`.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ import pandas as pd
 from proxylm.board.columns import columns, script
 from proxylm.board.names import own_name
 from proxylm.board.ranking import rank
-from proxylm.board.tables import LOWER_IS_BETTER, Publication, Tables, records, seen
+from proxylm.board.tables import LOWER_IS_BETTER, Publication, Tables, groups, records, seen
 from proxylm.errors import ProxyLMError
-from proxylm.records import HEADLINE_METRICS
+from proxylm.records import HEADLINE_METRICS, TASKS
 
 PART_ROWS = 10_000
 """Rows of the board in one file; the page shows the first while it loads the others."""
@@ -82,8 +82,8 @@ def _write_rows(
 ) -> Iterator[dict[str, Any]]:
     """The rows, a tab a task and metric; yields what the page must know to load them."""
     headline = [metric for metrics in HEADLINE_METRICS.values() for metric in metrics]
-    found = [(str(task), str(metric)) for task, metric in rows.groupby(["task", "metric"]).groups]
-    found.sort(key=lambda tab: (tab[0], tab[1] not in headline, _place(tab[1], headline), tab[1]))
+    found = [key for key, _ in groups(rows, ["task", "metric"])]
+    found.sort(key=lambda tab: (_place(tab[0], TASKS), _place(tab[1], headline), tab))
     for number, (task, metric) in enumerate(found):
         part = rows[(rows["task"] == task) & (rows["metric"] == metric)][_ROW_COLUMNS]
         starts = range(0, len(part), PART_ROWS)
@@ -109,8 +109,8 @@ def _short(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(setting_key=rows["setting_key"].str[:16], **seconds)
 
 
-def _place(metric: str, headline: list[str]) -> int:
-    return headline.index(metric) if metric in headline else len(headline)
+def _place(name: str, order: Sequence[str]) -> int:
+    return order.index(name) if name in order else len(order)
 
 
 def _languages(tables: Tables) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 Knows the columns of the warehouse's views; knows no database, no file and no page.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -58,9 +59,14 @@ def seen(model_languages: pd.DataFrame) -> dict[str, dict[str, list[str]]]:
     A model that is not in it is unknown, and so is a language that only lacks in `official`.
     """
     found: dict[str, dict[str, list[str]]] = {}
-    for (model, relation), part in model_languages.groupby(["model_id", "relation"]):
+    for (model, relation), part in groups(model_languages, ["model_id", "relation"]):
         found.setdefault(str(model), {})[str(relation)] = sorted(part["language"])
     return found
+
+
+def groups(frame: pd.DataFrame, by: list[str]) -> Iterator[tuple[Any, pd.DataFrame]]:
+    """The parts of `frame` that share their values in `by`, in order, each with these values."""
+    yield from frame.groupby(by, sort=True)
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

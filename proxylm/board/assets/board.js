@@ -27,7 +27,7 @@
   // Columns of a table of settings.
   plm.settingColumns = (metric, language = true) => [
     language && { key: "language", label: "Language", value: (row) => plm.languageText(row.board_language), cell: (row) => plm.languageName(row.board_language) },
-    { key: "model", label: "Model", value: plm.modelText, cell: (row) => h("span", {}, plm.modelName(row.model_id), `, ${plm.mode(row.mode)}`) },
+    { key: "model", label: "Model", value: plm.modelText, cell: (row) => plm.modelAndMode(row) },
     { key: "setting", label: "Setting", hint: plm.words.setting, value: plm.settingText, cell: (row) => plm.numberLink(row, plm.settingText(row)), wide: true },
     { key: "predicted", label: "Predicted", hint: plm.words.predicted, number: true, value: (row) => row.predicted, cell: (row) => plm.score(row.predicted, metric) },
     { key: "interval", label: "Interval", hint: plm.words.interval, number: true, value: (row) => row.lower === null ? null : row.upper - row.lower, cell: (row) => plm.intervalCell(row, metric) },
@@ -52,7 +52,7 @@
     line.abstained].filter(Boolean).join("; ");
   const languageColumns = (metric, tab, whole) => [
     { key: "language", label: "Language", value: (line) => line.name, cell: (line) => plm.languageName(line.board_language) },
-    { key: "model", label: "Model", value: plm.modelText, cell: (line) => h("span", {}, plm.modelName(line.model_id), `, ${plm.mode(line.mode)}`) },
+    { key: "model", label: "Model", value: plm.modelText, cell: (line) => plm.modelAndMode(line) },
     whole && { key: "rank", label: "Rank", hint: plm.words.rank, number: true, value: (line) => line.rank, cell: (line) => line.rankText },
     { key: "predicted", label: "Predicted", hint: `${plm.words.predicted} Mean over settings.`, number: true, value: (line) => line.predicted, cell: (line) => plm.score(line.predicted, metric) },
     { key: "interval", label: "Interval", hint: plm.words.meanInterval, number: true, value: (line) => line.lower, cell: (line) => plm.intervalCell(line, metric) },
@@ -157,7 +157,6 @@
         rows: lines, state: { sort: now.sort || "language", page: now.page }, keep: plm.keep, empty: "No setting fits. \"Show all\" takes the filters away.",
       });
       place.replaceChildren(table);
-      main.dataset.ready = rows.length === tab.rows ? "yes" : "part";
     }
     rows = await plm.tabRows(tab, (some) => {
       const first = !rows.length;
@@ -185,7 +184,7 @@
       pools.map((pool) => plm.table({
         caption: `Means over ${plm.plural(pool[0].of, "setting")}, ${tab.metric}`,
         columns: [
-          { key: "model", label: "Model", value: plm.modelText, cell: (row) => h("span", {}, plm.modelName(row.model_id), `, ${plm.mode(row.mode)}`) },
+          { key: "model", label: "Model", value: plm.modelText, cell: (row) => plm.modelAndMode(row) },
           { key: "rank", label: "Rank", hint: plm.words.rank, number: true, value: (row) => row.rank, cell: (row) => plm.rankText(row, ranking) },
           { key: "value", label: "Score", hint: "Mean: observed where there is a score, else predicted.", number: true, value: (row) => row.value, cell: (row) => plm.score(row.value, tab.metric) },
           { key: "interval", label: "Interval", hint: plm.words.meanInterval, number: true, value: (row) => row.lower, cell: (row) => row.lower === row.upper ? "not given" : plm.interval(row.lower, row.upper, tab.metric) },

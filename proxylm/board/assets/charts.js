@@ -27,7 +27,7 @@
     element.draw = async () => {
       await plm.library("vega");
       const look = colours();
-      await vegaEmbed(place, { width: "container", ...spec(look), config: look.config },
+      await vegaEmbed(place, { width: "container", autosize: { type: "fit-x", contains: "padding" }, ...spec(look), config: look.config },
         { mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false });
       place.dataset.drawn = "yes";
     };
@@ -82,7 +82,7 @@
               y: { field: "lower", type: "quantitative", scale, title: `Predicted ${metric}` }, y2: { field: "upper" } } },
           diagonal(domain, soft),
           { data, mark: { type: "point", filled: true, size: 22, clip: true },
-            encoding: { x, color, opacity: opacity(0.7), shape: { field: "model", type: "nominal" },
+            encoding: { x, color, opacity: opacity(0.7),
               y: { field: "predicted", type: "quantitative", scale },
               tooltip: ["model", "setting", "predicted", "lower", "upper", "observed"].map((field) => ({ field, format: typeof data.values[0][field] === "number" ? ".3~f" : undefined })) } },
         ] };
@@ -118,7 +118,7 @@
     const shown = lines.slice(0, 20);
     return plm.chart("Error by language, the worst first",
       `Root mean square error in the ${plm.plural(shown.length, "line")} with the largest; the table below has all.`,
-      () => ({ height: { step: 17 }, data: { values: shown.map((line) => ({ ...line, label: `${line.name}, ${line.model_id}` })) },
+      () => ({ height: Math.max(60, 18 * shown.length), data: { values: shown.map((line) => ({ ...line, label: `${line.name}, ${line.model_id}` })) },
         mark: "bar", encoding: {
           y: { field: "label", type: "nominal", sort: null, title: null, axis: { labelLimit: 260 } },
           x: { field: "rmse", type: "quantitative", title: `Error in ${metric}` },
@@ -129,7 +129,7 @@
 
   plm.coverageChart = (lines, level) => plm.chart("Are the intervals as wide as they should be?",
     `Each tick is a language: the share of its observed scores inside their interval. The dashed line is the promise, ${plm.share(level)}.`,
-    ({ soft }) => ({ height: { step: 34 }, layer: [
+    ({ soft }) => ({ height: 40 + 34 * new Set(lines.map(plm.modelText)).size, layer: [
       { data: { values: lines.map((line) => ({ ...line, model: plm.modelText(line) })) }, mark: { type: "tick", thickness: 2, opacity: 0.7 },
         encoding: { x: { field: "inside", type: "quantitative", scale: { domain: [0, 1] }, axis: { format: "%" }, title: "Share inside" },
           y: { field: "model", type: "nominal", title: null }, color: { field: "model", type: "nominal", legend: null },

@@ -15,7 +15,7 @@
 
   plm.choiceColumns = (metric, language) => [
     language && { key: "language", label: "Language", value: (row) => plm.languageText(row.board_language), cell: (row) => plm.languageName(row.board_language) },
-    { key: "model", label: "Model", value: plm.modelText, cell: (row) => h("span", {}, plm.modelName(row.model_id), `, ${plm.mode(row.mode)}`) },
+    { key: "model", label: "Model", value: plm.modelText, cell: (row) => plm.modelAndMode(row) },
     { key: "probability", label: "P(best)", hint: plm.words["P(best)"], number: true, value: (row) => row.probability_best, cell: (row) => plm.share(row.probability_best) },
     { key: "regret", label: "Regret", hint: plm.words.regret, number: true, value: (row) => row.expected_regret, cell: (row) => plm.number(row.expected_regret, metric === "comet" ? 4 : 2) },
     { key: "first", label: "First choice", hint: "Settings in which it loses the least", number: true, value: (row) => row.first / row.settings, cell: (row) => `${plm.count(row.first)} of ${plm.count(row.settings)}` },
@@ -49,7 +49,6 @@
     main.append(h("h2", {}, "What fine-tuning gains, by language"), advice.length
       ? plm.table({ caption: `Fine-tuned beside zero-shot, ${tab.metric}`, columns: plm.adviceColumns(tab.metric, true), rows: advice, state: { sort: "language" } })
       : plm.note("What fine-tuning gains has not been computed yet, or no model has both a zero-shot and a fine-tuned score or prediction in a setting of this metric."));
-    main.dataset.ready = "yes";
   };
 
   plm.views.next = async (main) => {
@@ -60,7 +59,7 @@
       caption: "Queue",
       columns: [
         { key: "rank", label: "Place", number: true, value: (row) => row.rank, cell: (row) => plm.count(row.rank) },
-        { key: "model", label: "Model", value: plm.modelText, cell: (row) => h("span", {}, plm.modelName(row.model_id), `, ${plm.mode(row.mode)}`) },
+        { key: "model", label: "Model", value: plm.modelText, cell: (row) => plm.modelAndMode(row) },
         { key: "role", label: "Role", value: (row) => row.role },
         { key: "task", label: "Task", value: (row) => `${row.task}, ${row.metric}` },
         { key: "pair", label: "Languages", value: (row) => `${plm.languageText(row.source_lang)} → ${plm.languageText(row.target_lang)}`, wide: true },
@@ -72,6 +71,5 @@
         { key: "reason", label: "Why", value: (row) => row.reason, wide: true },
       ], rows, state: { sort: "rank" },
     }) : plm.note("The queue is empty: it has not been computed yet, or nothing that could be run would make a prediction surer. plm-admin refresh computes it."));
-    main.dataset.ready = "yes";
   };
 })();

@@ -15,7 +15,7 @@
       "aria-current": name === (PARENTS[view] || view) ? "page" : null,
     }, label)))));
     // A view draws into an element of its own: a slow one that was left cannot draw over the next.
-    const place = h("div", { class: `view ${view}` });
+    const place = h("div", { "data-view": view });
     main.replaceChildren(place);
     try {
       await (plm.views[view] || missing)(place, parameters);
@@ -24,6 +24,7 @@
       console.error(error);
     }
     if (mine !== turn) return;
+    place.dataset.ready = "yes"; // nothing is on its way any more
     const heading = place.querySelector("h1");
     document.title = `${heading ? heading.textContent : view} · ${plm.start.title}`;
   }

@@ -27,7 +27,6 @@
         ], rows: plm.rowsOf(plm.start.corpora), state: { sort: "corpus" },
       }),
       h("h2", {}, "Words"), h("dl", {}, Object.entries(plm.words).flatMap(([word, text]) => [h("dt", {}, word), h("dd", {}, text)])));
-    main.dataset.ready = "yes";
   };
 
   function leaks() {
@@ -50,7 +49,6 @@
         columns: [{ key: "file", label: "File", value: (one) => one[0] }, { key: "reason", label: "Why", value: (one) => one[1], wide: true }],
         rows: plm.start.rejected, empty: "None was rejected.",
       }));
-    main.dataset.ready = "yes";
   };
 
   plm.views.data = async (main) => {
@@ -62,6 +60,5 @@
       columns: [["name", "Column", 0], ["type", "Type", 1], ["meaning", "Meaning", 2]].map(([key, label, i]) => ({ key, label, value: (one) => one[i], wide: i === 2 })),
       rows: plm.start.columns,
     }));
-    main.dataset.ready = "yes";
   };
 })();

@@ -42,7 +42,8 @@
       link ? h("a", { href: plm.href("language", { code }) }, name) : name, ...own);
   };
   plm.languageText = (code) => (plm.language.get(code) || { name: code }).name;
-  plm.modelName = (id) => h("a", { class: "model", href: plm.href("model", { id }) }, h("bdi", {}, id));
+  plm.modelName = (id) => h("a", { href: plm.href("model", { id }) }, h("bdi", {}, id));
+  plm.modelAndMode = (row) => h("span", { class: "who" }, plm.modelName(row.model_id), `, ${plm.mode(row.mode)}`);
   plm.modelText = (row) => `${row.model_id}, ${plm.mode(row.mode)}`;
 
   // seen, unseen or unknown: what the makers' lists say of a model and a language.

@@ -28,7 +28,6 @@
     main.append(h("h2", {}, `Predicted: ${plm.score(row.predicted, metric)}`));
     if (row.predictor_id === null) main.append(plm.note("No predictor has been asked for this setting."));
     else await predicted(main, row, scores, metric);
-    main.dataset.ready = "yes";
   };
 
   function observed(score, samples) {
@@ -66,7 +65,7 @@
     main.append(h("h3", {}, "Scores it may rest on"), plm.table({
       caption: "Proxies in this setting",
       columns: [
-        { key: "model", label: "Model", value: plm.modelText, cell: (one) => h("span", {}, plm.modelName(one.model_id), `, ${plm.mode(one.mode)}`) },
+        { key: "model", label: "Model", value: plm.modelText, cell: (one) => plm.modelAndMode(one) },
         { key: "metric", label: "Metric", value: (one) => one.metric },
         { key: "value", label: "Score", number: true, value: (one) => one.value, cell: (one) => plm.score(one.value, one.metric) },
         { key: "origin", label: "Origin", value: (one) => one.origin },

@@ -16,7 +16,6 @@
         { key: "models", label: "Models", hint: "Estimated models on the board in this language", number: true, value: (one) => new Set((settings.get(one.language) || []).map(plm.modelText)).size, cell: (one) => plm.count(new Set((settings.get(one.language) || []).map(plm.modelText)).size) },
       ], rows: plm.start.languages, state: { sort: "name" },
     }));
-    main.dataset.ready = "yes";
   };
 
   plm.views.language = async (main, parameters) => {
@@ -34,7 +33,6 @@
     if (known.length) main.append(h("p", {}, plm.term("Seen", "seen"), ": ", known.map((model) => `${model} ${plm.seen(model, language.language)}`).join(", "), "."));
     if (!tabs.length) {
       main.append(plm.note("No estimated model has a score or a prediction in this language."));
-      main.dataset.ready = "yes";
       return;
     }
     const tab = plm.tabOf(parameters, tabs);
@@ -59,7 +57,6 @@
       line.both ? `error ${plm.score(line.rmse, metric)} over ${plm.plural(line.both, "setting")}; ${plm.share(line.inside)} of the scores inside their interval` : "no score to compare with yet"))),
     h("h2", {}, "What it cost"), h("ul", {}, [...plm.groupBy(rows, plm.modelText)].map(([model, own]) => h("li", {}, `${model}: ${plm.costSentence(plm.rows.costs(own))}`))),
     h("h2", {}, "Every setting"), plm.table({ caption: `Settings, ${metric}`, columns: plm.settingColumns(metric, false), rows, state: { sort: parameters.sort, page: parameters.page }, keep: plm.keep }));
-    main.dataset.ready = "yes";
   };
 
   plm.views.models = async (main) => {
@@ -74,7 +71,6 @@
         { key: "source", label: "Described by", value: (one) => one.source },
       ], rows: [...plm.model.values()], state: { sort: "id" },
     }));
-    main.dataset.ready = "yes";
   };
 
   plm.views.model = async (main, parameters) => {
@@ -90,7 +86,6 @@
     const tabs = plm.start.tabs.filter((tab) => plm.ranked(tab).some((row) => row.model_id === model.model_id));
     if (!tabs.length) {
       main.append(plm.note("It is on the board as a proxy only: its scores are where predictions for other models come from, and each of those names them."));
-      main.dataset.ready = "yes";
       return;
     }
     const tab = plm.tabOf(parameters, tabs);
@@ -109,6 +104,5 @@
         { key: "inside", label: "Inside", hint: plm.words.inside, number: true, value: (line) => line.inside, cell: (line) => plm.share(line.inside) },
       ], rows: plm.byLanguage(rows, tab), state: { sort: parameters.sort || "language", page: parameters.page }, keep: plm.keep,
     }), h("h2", {}, "Quality by what was left out"), plm.qualityTable(plm.qualityOf(tab, model.model_id), metric));
-    main.dataset.ready = "yes";
   };
 })();

@@ -40,6 +40,9 @@
 
   plm.qualityTable = (lines, metric) => {
     const score = (value) => (value === null || value === undefined ? null : plm.number(value, metric === "comet" ? 4 : 2));
+    // Statistics "rmse:<language>" are there for the worst languages.
+    const worst = (row) => Object.entries(row.values).filter(([name]) => name.startsWith("rmse:"))
+      .map(([name, value]) => [name.slice(5), value]).sort((a, b) => b[1] - a[1])[0];
     const column = (key, label, hint, value, cell = value) => ({ key, label, hint, number: true, value, cell: (row) => cell(row) ?? null });
     return plm.table({
       caption: `Quality on rows that were left out, ${metric}`,
@@ -50,7 +53,7 @@
         column("mean", "Mean", `Error of ${BASELINES["train-mean"]}`, (row) => row.naive["train-mean"], (row) => score(row.naive["train-mean"])),
         column("line", "Best line", `Error of ${BASELINES["best one-proxy line"]}, chosen in hindsight`, (row) => row.naive["best one-proxy line"], (row) => score(row.naive["best one-proxy line"])),
         column("pooled", "Pooled", "Error over all rows at once: large where a few languages are bad", (row) => row.values.rmse_pooled, (row) => score(row.values.rmse_pooled)),
-        column("worst", "Worst", "Error in the five languages where it is largest", (row) => row.values.rmse_worst, (row) => score(row.values.rmse_worst)),
+        column("worst", "Worst", "The language with the largest error", (row) => (worst(row) || [])[1], (row) => worst(row) && `${plm.languageText(worst(row)[0])} ${score(worst(row)[1])}`),
         column("noise", "Noise", plm.words["noise floor"], (row) => row.values.noise_floor, (row) => score(row.values.noise_floor)),
         column("inside", "Inside", plm.words.inside, (row) => row.values.coverage, (row) => row.values.coverage === undefined ? null : plm.share(row.values.coverage)),
         column("leak", "Leak", plm.words.leak, (row) => row.values.shared_run_group, (row) => row.values.shared_run_group === undefined ? null : plm.share(row.values.shared_run_group)),
@@ -89,7 +92,6 @@
     } else main.append(plm.note("No setting of this metric has both a prediction and an observed score, so there is nothing to compare."));
     main.append(h("h2", {}, "Quality by what was left out"), plm.qualityTable(plm.qualityOf(tab), metric));
     await plm.track(main, tab);
-    main.dataset.ready = "yes";
   };
 
   plm.drift = (tab) => {
@@ -181,6 +183,5 @@
         { key: "energy", label: "Energy", number: true, value: (row) => row.energy_joules, cell: (row) => row.energy_joules === null ? null : `${plm.number(row.energy_joules / 3600, 1)} Wh` },
       ], rows: plm.rowsOf(plm.start.costs), empty: "Nothing was run here.",
     }));
-    main.dataset.ready = "yes";
   };
 })();
