@@ -1,11 +1,10 @@
 """Warehouses for tests of the board: small, random, with something in every table."""
 
+import hashlib
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -83,7 +82,8 @@ def fill(
                 ("lolo", "lightgbm", "shared_run_group", 0.475),
             ]:  # fmt: skip
                 add("predictor_quality", predictor_id=f"p-{metric}-{model}", protocol=protocol,
-                    regressor=regressor, statistic=statistic, value=value, n_rows=50, n_folds=6)  # fmt: skip
+                    regressor=regressor, statistic=statistic, value=value, n_rows=50,
+                    n_folds=6)  # fmt: skip
         for code in names:
             for text in texts:
                 _setting(add, rng, home, task, metric, code, text, model_names, decided)
@@ -103,9 +103,10 @@ def _setting(
     add: Any, rng: Any, home: Home, task: str, metric: str, code: str, text: str,
     model_names: tuple[str, ...], decided: bool,
 ) -> None:  # fmt: skip
-    key = f"{abs(hash((task, code, text))):064x}"
+    key = hashlib.sha256(f"{task}{code}{text}".encode()).hexdigest()
     add("settings", setting_key=key, task=task, source_lang="eng_Latn", target_lang=code,
-        train_corpus=text, train_size=1000, test_corpus=text, run_group=f"{code}{text}")  # fmt: skip
+        train_corpus=text, train_size=1000, test_corpus=text,
+        run_group=f"{code}{text}")  # fmt: skip
     truth = float(rng.uniform(10, 90))
     _score(add, "tiny", key, task, metric, code, text, round(truth - 8, 2), 2.0)
     for i, model in enumerate(model_names):
@@ -157,8 +158,16 @@ def _score(
 def _hypotheses(home: Home, evaluation: str) -> str:
     folder = home.runs / evaluation
     folder.mkdir(parents=True)
-    rows = [{"evaluation_key": evaluation, "segment": i, "source": f"line {i}",
-             "hypothesis": f"said {i} {EVIL}", "reference": f"wanted {i}"} for i in range(5)]  # fmt: skip
+    rows = [
+        {
+            "evaluation_key": evaluation,
+            "segment": i,
+            "source": f"line {i}",
+            "hypothesis": f"said {i} {EVIL}",
+            "reference": f"wanted {i}",
+        }
+        for i in range(5)
+    ]
     pq.write_table(pa.Table.from_pylist(rows), folder / "hypotheses.parquet")
     return (folder / "hypotheses.parquet").relative_to(home.path).as_posix()
 
@@ -170,8 +179,3 @@ def _write(home: Home, tables: dict[str, list[dict[str, Any]]]) -> None:
                 connection.register("made", pa.Table.from_pylist(rows))
                 connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM made")
         publish_snapshot(home, connection)
-
-
-def published_tables(site: Path) -> pd.DataFrame:
-    """The rows that a site exports."""
-    return pd.read_parquet(site / "leaderboard.parquet")

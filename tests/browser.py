@@ -63,7 +63,8 @@ class Page:
             """(caption) => {
               const table = [...document.querySelectorAll("table")]
                 .find((one) => one.caption.textContent.startsWith(caption));
-              return [...table.tBodies[0].rows].map((row) => [...row.cells].map((c) => c.innerText));
+              const texts = (row) => [...row.cells].map((cell) => cell.innerText);
+              return [...table.tBodies[0].rows].map(texts);
             }""",
             caption,
         )
