@@ -65,6 +65,13 @@ class PartEntry(_Entry):
     with_language: LanguageCode | None = None  # mt: the other side; the text is language -> this
     reader: Reader
     path: str | None = None  # reader `file`: below the home folder
+    licence: str | None = None  # where it is not the corpus's
+    allowed: tuple[str, ...] = ()  # checks whose errors the user took for warnings
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The language, or both of the pair."""
+        return (self.language, self.with_language) if self.with_language else (self.language,)
 
 
 class CorpusEntry(_Entry):
@@ -183,6 +190,43 @@ def add_part(folder: Path, corpus: CorpusEntry, part: PartEntry) -> None:
     _write_local(folder, local.model_copy(update={"corpora": tuple(entries.values())}))
 
 
+def parts_of(
+    folder: Path, language: str, corpus_id: str | None = None
+) -> list[tuple[str, PartEntry]]:
+    """A language's parts with their corpora; InputError where no corpus has it."""
+    found = [
+        (corpus.id, part)
+        for corpus in read_catalogue(folder).corpora
+        for part in corpus.parts
+        if corpus_id in (None, corpus.id) and language in part.languages
+    ]
+    if not found:
+        where = f"corpus {corpus_id} has no" if corpus_id else "no corpus has"
+        raise InputError(f"{folder}: {where} {language}; `plm-admin list corpora` shows them")
+    return found
+
+
+def remove_parts(folder: Path, parts: Iterable[tuple[str, PartEntry]]) -> None:
+    """Take parts out of `local.yaml`.
+
+    Raises InputError, and changes nothing, where another file has one: that is a reviewed text.
+    """
+    local = _read_local(folder)
+    entries = {entry.id: entry for entry in local.corpora}
+    for name, part in parts:
+        entry = entries.get(name)
+        if entry is None or part not in entry.parts:
+            raise InputError(
+                f"{folder}: {part.language} of corpus {name} is not in {LOCAL_FILE}; take it out "
+                "of the file that has it"
+            )
+        entries[name] = entry.model_copy(
+            update={"parts": tuple(known for known in entry.parts if known != part)}
+        )
+    left = tuple(entry for entry in entries.values() if entry.parts)
+    _write_local(folder, local.model_copy(update={"corpora": left}))
+
+
 def add_model(folder: Path, model: ModelEntry) -> None:
     """Add a model to `local.yaml`. Raises ProxyLMError when its id is taken."""
     if any(known.id == model.id for known in read_catalogue(folder).models):
@@ -214,7 +258,7 @@ def _read_local(folder: Path) -> Catalogue:
 
 def _write_local(folder: Path, catalogue: Catalogue) -> None:
     data = catalogue.model_dump(mode="json", exclude_defaults=True)
-    text = "# Written by plm-admin add-language and add-model.\n" + yaml.safe_dump(
+    text = "# Written by plm-admin add-corpus, add-language and add-model.\n" + yaml.safe_dump(
         data, sort_keys=False, allow_unicode=True
     )
     write_atomically(folder / LOCAL_FILE, text.encode())

@@ -1,8 +1,8 @@
-"""Text in: labelled lines, their split into train, dev and test, and the file they travel in.
+"""Labelled lines: their split into train, dev and test, and the file they travel in.
 
 A line is a text and a label: utterance and intent, or for translation source and target. The
 split depends on the corpus fingerprint and the lines alone. This module knows no languages and
-no models; where generated utterances come from is in `home_assistant.py`.
+no models; where lines come from is in `readers/` and `home_assistant.py`.
 """
 
 import hashlib
@@ -10,13 +10,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from proxylm.errors import InputError
+from proxylm.identity import corpus_fingerprint, digest
 from proxylm.landing import write_atomically
+from proxylm.readers import Row
 
 FORMAT_VERSION = "1"
 
@@ -52,39 +54,53 @@ class StoredCorpus(NamedTuple):
     provenance: dict[str, str]
 
 
-def read_labelled(path: Path, aligned: Path | None = None) -> Labelled:
-    """Lines of one TSV file (`text<TAB>label`), or of two files aligned line by line.
+class Sizes(NamedTuple):
+    """Lines of each part."""
 
-    Surrounding white space is removed. Raises InputError naming the file and the line for a
-    missing or empty file, bytes that are not UTF-8, a line without exactly one tab, a blank text
-    or label, and for aligned files of different length.
-    """
-    lines = _lines(path)
-    if aligned is None:
-        rows = []
-        for number, line in enumerate(lines, start=1):
-            fields = line.split("\t")
-            if len(fields) != 2:
-                raise InputError(
-                    f"{path}, line {number}: {len(fields) - 1} tabs; "
-                    "a line is a text, one tab and a label"
-                )
-            rows.append((fields[0].strip(), fields[1].strip()))
-        places = [path, path]
-    else:
-        others = _lines(aligned)
-        if len(lines) != len(others):
-            raise InputError(
-                f"{path} has {len(lines)} lines and {aligned} has {len(others)}; "
-                "files that belong together have one line for each line of the other"
-            )
-        rows = [(a.strip(), b.strip()) for a, b in zip(lines, others, strict=True)]
-        places = [path, aligned]
-    for number, row in enumerate(rows, start=1):
-        for what, value, place in zip(("text", "label"), row, places, strict=True):
-            if not value:
-                raise InputError(f"{place}, line {number}: the {what} is blank")
-    return _labelled(rows)
+    train: int
+    dev: int
+    test: int
+
+
+def natural_sizes(rows: Sequence[Row]) -> Sizes:
+    """The sizes that use all rows: those of their own partition, else a third for testing, at
+    most 1,000, and the rest for training."""
+    texts: dict[str | None, set[str]] = {}
+    for row in rows:
+        texts.setdefault(row.part, set()).add(row.text)
+    train, dev, test = (texts.get(part, set()) for part in _PARTS)
+    if not (train or dev or test):
+        n = len(texts.get(None, ()))
+        n_test = max(1, min(1000, n // 3))
+        return Sizes(max(1, n - n_test), 0, n_test)
+    return Sizes(max(1, len(train - test)), len(dev - test - train), max(1, len(test)))
+
+
+def split_rows(
+    rows: Sequence[Row], train_size: int, test_size: int, dev_size: int = 0
+) -> CorpusSplit:
+    """The split of rows, with its fingerprint: their own partition if they bring one, else ours."""
+    parts = [row.part for row in rows]
+    # The test size decides which lines are tested on, so it is part of what the text is. The
+    # training size is not: it is in the key of a training, and the test lines stay the same.
+    identity: dict[str, Any] = {
+        "lines": corpus_fingerprint([(row.text, row.label) for row in rows]),
+        "test_size": test_size,
+    }
+    if dev_size:  # the dev lines decide when a training ends
+        identity["dev_size"] = dev_size
+    if any(parts):
+        identity["parts"] = parts
+    fingerprint = digest(identity)
+    if not any(parts):
+        return split(
+            _labelled([(row.text, row.label) for row in rows]),
+            fingerprint,
+            train_size,
+            test_size,
+            dev_size,
+        )
+    return _given_split(rows, fingerprint, train_size, test_size, dev_size)
 
 
 def split(
@@ -107,6 +123,23 @@ def split(
     if len(test) < test_size or len(train) < train_size:
         return CorpusSplit(_labelled([]), _labelled([]), _labelled(ordered), fingerprint)
     dev = _without_texts_of(rest[train_size:], train)[:dev_size]
+    return CorpusSplit(_labelled(train), _labelled(dev), _labelled(test), fingerprint)
+
+
+def _given_split(
+    rows: Sequence[Row], fingerprint: str, train_size: int, test_size: int, dev_size: int
+) -> CorpusSplit:
+    """As `split`, from the rows' own parts. Test lines are only ever taken from the test part."""
+    ordered: dict[str, list[tuple[str, str]]] = {name: [] for name in _PARTS}
+    for name in _PARTS:
+        distinct = {(row.text, row.label) for row in rows if row.part == name}
+        ordered[name] = sorted(distinct, key=lambda row: (_rank(fingerprint, row[0]), row))
+    test = ordered["test"][:test_size]
+    train = _without_texts_of(ordered["train"], ordered["test"])[:train_size]
+    if len(test) < test_size or len(train) < train_size:
+        empty = _labelled([])
+        return CorpusSplit(empty, empty, _labelled(ordered["test"]), fingerprint)
+    dev = _without_texts_of(ordered["dev"], [*ordered["test"], *train])[:dev_size]
     return CorpusSplit(_labelled(train), _labelled(dev), _labelled(test), fingerprint)
 
 
@@ -152,25 +185,6 @@ def read_corpus(path: Path) -> StoredCorpus:
         CorpusSplit(**parts, fingerprint=metadata[b"fingerprint"].decode()),
         json.loads(metadata[b"provenance"]),
     )
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such file") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        number = data[: error.start].count(b"\n") + 1
-        raise InputError(f"{path}, line {number}: not UTF-8; convert the file first") from error
-    # Only \n ends a line: str.splitlines would also break at U+2028 and misalign two files.
-    lines = text.removesuffix("\n").split("\n") if text.strip() else []
-    if not lines:
-        raise InputError(f"{path}: the file is empty")
-    return [line.removesuffix("\r") for line in lines]
 
 
 def _labelled(rows: Sequence[tuple[str, str]]) -> Labelled:

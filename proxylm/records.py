@@ -1,8 +1,8 @@
 """The records that travel from an evaluation or an import into the warehouse.
 
 One frozen dataclass a table; field order is column order. A `Bundle` holds the records of one
-landing file; facts of languages and models are in none, they come with the code. This module knows
-no file format and no database (`landing.py` writes the files).
+landing file; facts of languages and models and findings about texts are in none, they can be made
+again. This module knows no file format and no database (`landing.py` writes the files).
 """
 
 from dataclasses import dataclass, field
@@ -197,6 +197,23 @@ class ModelLanguage:
     relation: str  # pre_training: it was trained on it; official: its makers name it
     source: str
     licence: str  # of the source
+
+
+@dataclass(frozen=True)
+class CorpusFinding:
+    """Something that a check found in a text; see `checks.findings.Finding`."""
+
+    corpus_id: str
+    source_lang: str
+    target_lang: str
+    fingerprint: str  # of the text that was checked
+    level: str
+    finding: str  # name of the check
+    message: str
+    n_rows: int
+    places: tuple[str, ...]
+    examples: tuple[str, ...]
+    way_on: str
 
 
 Record = Language | Model | Corpus | Setting | Run | Evaluation | Score | Feature

@@ -27,15 +27,19 @@ def check_script(texts: Sequence[str], language: str, place: str) -> None:
 
     `language` is a FLORES-200 style code. A text without letters passes.
     """
-    script = language.partition("_")[2]
-    sample = "".join(texts[:SAMPLE])
-    letters = len(_letters().findall(sample))
-    fitting = len(_letters_of(script).findall(sample))
-    if letters and fitting < LEAST_SHARE * letters:
+    share = script_share("".join(texts[:SAMPLE]), language)
+    if share is not None and share < LEAST_SHARE:
         raise InputError(
-            f"{place}: {fitting / letters:.0%} of the letters are in the script of {language} "
-            f"({script}); is it the right text, or another language?"
+            f"{place}: {share:.0%} of the letters are in the script of {language} "
+            f"({language.partition('_')[2]}); is it the right text, or another language?"
         )
+
+
+def script_share(text: str, language: str) -> float | None:
+    """Share of the letters of `text` that are in the language's script; None without letters."""
+    letters = len(_letters().findall(text))
+    fitting = len(_letters_of(language.partition("_")[2]).findall(text))
+    return fitting / letters if letters else None
 
 
 @cache

@@ -9,13 +9,15 @@ from prefect import task
 
 from proxylm import home_assistant
 from proxylm.catalogue import Catalogue, CorpusEntry, PartEntry, read_catalogue
-from proxylm.corpora import CorpusSplit, Labelled, read_corpus, read_labelled, split, write_corpus
+from proxylm.checks import Declared, Side, check_corpus, sides
+from proxylm.corpora import CorpusSplit, Labelled, read_corpus, split_rows, write_corpus
 from proxylm.errors import InputError
-from proxylm.identity import corpus_fingerprint, digest
 from proxylm.languages import resolve
-from proxylm.records import Corpus, Language, Model
+from proxylm.readers import Row, Wanted, read_rows
+from proxylm.records import Corpus, CorpusFinding, Language, Model
 from tasks.facts import update_facts
 from tasks.settings import LOCK_RETRIES, busy
+from warehouse.findings import checked, record_findings
 from warehouse.home import Home
 from warehouse.loader import register
 
@@ -57,6 +59,7 @@ def fetch_catalogue(home: str) -> Fetched:
         here, _languages(catalogue), _models(catalogue), _corpora(catalogue, splits)
     )
     update_facts(home)
+    _check(here, catalogue, splits)
     return Fetched(len(catalogue.corpora), len(splits), len(catalogue.models), fetched, registered)
 
 
@@ -77,19 +80,81 @@ def _fetch_part(home: Home, corpus: CorpusEntry, part: PartEntry) -> tuple[Corpu
         if present.provenance == wanted:
             return present.split, False
     if generated:
-        rows: Labelled = generated[0](part.language, n_lines, corpus.seed)
+        rows = rows_of(generated[0](part.language, n_lines, corpus.seed), "line")
     else:
-        rows = read_labelled(home.path / str(part.path))
-    # The test size decides which lines are tested on, so it is part of what the text is. The
-    # training size is not: it is in the key of a training, and the test lines stay the same.
-    lines = corpus_fingerprint(list(zip(rows.texts, rows.labels, strict=True)))
-    sizes = {"test_size": corpus.test_size}
-    if corpus.dev_size:  # the dev lines decide when a training ends
-        sizes["dev_size"] = corpus.dev_size
-    fingerprint = digest({"lines": lines, **sizes})
-    made = split(rows, fingerprint, corpus.train_size, corpus.test_size, corpus.dev_size)
+        reading = Wanted(corpus.task, part.language, part.with_language)
+        rows = read_rows(home.path / str(part.path), reading).rows
+    made = split_rows(rows, corpus.train_size, corpus.test_size, corpus.dev_size)
     write_corpus(made, path, wanted)
     return made, True
+
+
+def rows_of(lines: Labelled, what: str) -> list[Row]:
+    """Lines as rows, with `what` and their number for a place."""
+    pairs = zip(lines.texts, lines.labels, strict=True)
+    return [Row(text, label, f"{what} {n}") for n, (text, label) in enumerate(pairs, start=1)]
+
+
+def sides_of_others(
+    home: Home, catalogue: Catalogue, corpus_id: str, part: PartEntry
+) -> list[Side]:
+    """The texts of all other corpora that are in a language of `part`."""
+    wanted = {part.language, part.with_language} - {None}
+    found = []
+    for corpus in catalogue.corpora:
+        for other in corpus.parts if corpus.id != corpus_id else ():
+            path = part_path(home, corpus.id, other)
+            target = other.with_language or other.language
+            if path.exists() and wanted & {other.language, target}:
+                name = f"{corpus.id} ({path.stem})"
+                found += sides(name, read_corpus(path).split, other.language, target)
+    return found
+
+
+def _check(
+    home: Home, catalogue: Catalogue, splits: dict[tuple[str, PartEntry], CorpusSplit]
+) -> None:
+    """Record what the checks find in the texts that were not checked yet.
+
+    Nothing is refused here: what `add-corpus` would refuse may be in a file of the catalogue,
+    and whoever reads its scores is to see it.
+    """
+    known = checked(home)
+    found: list[CorpusFinding] = []
+    for corpus in catalogue.corpora:
+        for part in corpus.parts:
+            split = splits[corpus.id, part]
+            key = (corpus.id, part.language, part.with_language or part.language, split.fingerprint)
+            if key in known:
+                continue
+            rows = [
+                row
+                for name in ("train", "dev", "test")
+                for row in rows_of(getattr(split, name), name)
+            ]
+            declared = Declared(
+                corpus.task,
+                part.language,
+                part.with_language,
+                part.licence or corpus.licence,
+                allowed=part.allowed,
+            )
+            others = sides_of_others(home, catalogue, corpus.id, part)
+            found += [
+                CorpusFinding(
+                    *key,
+                    each.level,
+                    each.check,
+                    each.message,
+                    each.n_rows,
+                    each.places,
+                    each.examples,
+                    each.way_on,
+                )
+                for each in check_corpus(rows, split, declared, others)
+            ]
+    if found:
+        record_findings(home, found)
 
 
 def _file_digest(path: Path) -> str:
@@ -146,7 +211,7 @@ def _corpora(
                     text.fingerprint,
                     corpus.task,
                     *sizes,
-                    corpus.licence,
+                    part.licence or corpus.licence,
                     part.path or part.reader,
                 )
             )

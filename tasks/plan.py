@@ -32,6 +32,8 @@ class Wanted:
     target: str | None = None  # language tested on; for mt translated into
     limit: int | None = None  # lines of each test part
     parked: bool = False  # what has been given up, too
+    corpus: str | None = None  # the corpus tested on
+    role: str | None = None  # proxy or estimated
 
 
 @dataclass
@@ -74,7 +76,7 @@ def plan(home: str, wanted: Wanted | None = None) -> Plan:
         if not models:
             result.waiting[corpus.id] = f"no model in the catalogue evaluates {corpus.task}"
         for model in models:
-            if wanted.model not in (None, model.id):
+            if wanted.model not in (None, model.id) or wanted.role not in (None, model.role):
                 continue
             for job in _jobs(parts[corpus.id], pairs, corpus, model, wanted):
                 try:
@@ -207,9 +209,10 @@ def _limit(limit: int | None, n_test: int) -> int | None:
 def _is_asked_for(training: _Part | None, test: _Part, wanted: Wanted) -> bool:
     """Whether the languages are those wanted; intent and slot have the source they trained on."""
     trained_on = training.text if training else test.text
-    return wanted.source in (None, trained_on.source_lang) and wanted.target in (
-        None,
-        test.text.target_lang,
+    return (
+        wanted.source in (None, trained_on.source_lang)
+        and wanted.target in (None, test.text.target_lang)
+        and wanted.corpus in (None, test.text.corpus_id)
     )
 
 

@@ -113,7 +113,9 @@ class Inputs:
         training = self.training()
         languages = training.settings["language"].nunique()
         how = f"Evaluate {self.target.model_id} ({self.target.mode}) on more settings."
-        if not self.proxy_columns:
+        if not self.y.notna().any():
+            reason = f"it is observed in no setting, {MINIMUM_ROWS} are needed"
+        elif not self.proxy_columns:
             reason = "no proxy score is present in enough of the observed settings"
             how = "Evaluate a proxy model on them."
         elif len(training.y) < MINIMUM_ROWS:

@@ -15,7 +15,8 @@ from proxylm.errors import InputError, UsageError
 from proxylm.predictor import intervals
 from proxylm.predictor.inputs import Inputs
 from proxylm.predictor.protocols import PROTOCOLS, Fold, Split, shared_with_training
-from proxylm.predictor.regressors import OneProxyLine, make
+from proxylm.predictor.regressors import Regressor, make
+from proxylm.predictor.regressors.one_proxy_line import OneProxyLine
 
 BEST_LINE = "best one-proxy line"
 """The line with the least error, chosen in hindsight a protocol: more than anyone could have."""
@@ -72,6 +73,11 @@ class Quality:
         return pd.DataFrame(rows, columns=columns).dropna(ignore_index=True)
 
 
+def fit_rows(rows: Inputs, regressor: Regressor) -> Regressor:
+    """`regressor` fitted on all of `rows`, with all that is known about them."""
+    return regressor.fit(rows.X, rows.y, rows.settings, rows.half_width / 1.96)
+
+
 def held_out(inputs: Inputs, split: Split, regressor: str, jobs: int = 1) -> pd.DataFrame:
     """Predictions of every test row: group, part, row (position), observed, one column a regressor.
 
@@ -81,15 +87,17 @@ def held_out(inputs: Inputs, split: Split, regressor: str, jobs: int = 1) -> pd.
     columns = inputs.line_columns
 
     def fit(fold: Fold) -> pd.DataFrame:
-        X, y = inputs.X.iloc[fold.train], inputs.y.iloc[fold.train]
-        names = dict.fromkeys([regressor, "train-mean"])
-        fitted = {name: make(name, columns).fit(X, y) for name in names}
-        fitted |= {f"line:{column}": OneProxyLine([column]).fit(X, y) for column in columns}
+        train = inputs.take(np.isin(np.arange(len(inputs.y)), fold.train))
+        models: dict[str, Regressor] = {
+            name: make(name, columns) for name in (regressor, "train-mean")
+        }
+        models |= {f"line:{column}": OneProxyLine([column]) for column in columns}
         rows = [(part, row) for part, rows in fold.tests.items() for row in rows]
         table = pd.DataFrame(rows, columns=["part", "row"])
-        test = inputs.X.iloc[table["row"]]
-        for name, model in fitted.items():
-            table[name] = intervals.clip(model.predict(test), inputs.target.metric)
+        test, settings = inputs.X.iloc[table["row"]], inputs.settings.iloc[table["row"]]
+        for name, model in models.items():
+            values = fit_rows(train, model).predict(test, settings)
+            table[name] = intervals.clip(values, inputs.target.metric)
         table.insert(0, "group", fold.group)
         table.insert(3, "observed", inputs.y.iloc[table["row"]].to_numpy())
         return table

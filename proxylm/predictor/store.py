@@ -32,8 +32,9 @@ PACKAGES = ("lightgbm", "numpy", "pandas", "scikit-learn")
 
 def _code_version() -> str:
     """Version of the package and digest of this folder's sources, for those who run a checkout."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    content = [(path.name, path.read_text(encoding="utf-8")) for path in sources]
+    folder = Path(__file__).parent
+    sources = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.py"))
+    content = [(name, (folder / name).read_text(encoding="utf-8")) for name in sources]
     return f"{proxylm.__version__}+{digest(content)[:12]}"
 
 
@@ -86,9 +87,15 @@ class Predictor:
         """Names of the inputs, in order."""
         return list(self.signature["columns"])
 
-    def predict(self, X: pd.DataFrame, level: float = intervals.LEVEL) -> pd.DataFrame:
+    def predict(
+        self,
+        X: pd.DataFrame,
+        level: float = intervals.LEVEL,
+        settings: pd.DataFrame | None = None,
+    ) -> pd.DataFrame:
         """Value, lower, upper, level, status, reason for each row of `X`, with its index.
 
+        `settings`, the rows of `Inputs.settings`, is for regressors that use what a setting is.
         Columns of `X` that the predictor does not have are ignored, absent ones are NaN. A row
         without any proxy score is `abstained`, its numbers NaN, with the reason. Where the
         languages known are too few for an interval of that level, lower, upper and level are NaN
@@ -100,7 +107,9 @@ class Predictor:
         abstained = X[proxies].isna().all(axis=1)
         half_width = intervals.half_width(self.errors, level)
         metric = self.signature["metric"]
-        values = intervals.clip(self.regressor.predict(X), metric) if len(X) else np.empty(0)
+        values = np.empty(0)
+        if len(X):
+            values = intervals.clip(self.regressor.predict(X, settings), metric)
         lower, upper = intervals.bounds(values, np.full(len(X), half_width), metric)
         table = pd.DataFrame({"value": values, "lower": lower, "upper": upper}, index=X.index)
         table["level"] = level if np.isfinite(half_width) else np.nan

@@ -8,7 +8,7 @@ import pandas as pd
 
 from proxylm.predictor import intervals
 from proxylm.predictor.inputs import Inputs
-from proxylm.predictor.quality import Quality, assess
+from proxylm.predictor.quality import Quality, assess, fit_rows
 from proxylm.predictor.regressors import make
 from proxylm.predictor.store import Predictor, no_interval_reason, no_proxy_reason, signature
 
@@ -38,14 +38,15 @@ def fit(
     training = inputs.training()
     known = held_out.dropna(subset=["value"])
     errors = (known["observed"] - known["value"]).abs().set_axis(known["language"])
-    fitted = make(regressor, inputs.line_columns).fit(training.X, training.y)
+    fitted = fit_rows(training, make(regressor, inputs.line_columns))
     predictor = Predictor(described, fitted, errors)
     return Fitted(predictor, quality, _out_of_fold(inputs, held_out, level))
 
 
 def forecast(predictor: Predictor, inputs: Inputs, level: float = intervals.LEVEL) -> pd.DataFrame:
     """Predictions, as of `Predictor.predict`, of the settings whose score is not observed."""
-    return predictor.predict(inputs.unobserved().X, level)
+    rows = inputs.unobserved()
+    return predictor.predict(rows.X, level, rows.settings)
 
 
 def _out_of_fold(inputs: Inputs, held_out: pd.DataFrame, level: float) -> pd.DataFrame:

@@ -10,7 +10,6 @@ from proxylm.corpora import (
     CorpusSplit,
     Labelled,
     read_corpus,
-    read_labelled,
     split,
     write_corpus,
 )
@@ -23,56 +22,6 @@ def rows(n: int) -> Labelled:
 
 def texts_of(corpus: CorpusSplit) -> tuple[set[str], set[str], set[str]]:
     return set(corpus.train.texts), set(corpus.dev.texts), set(corpus.test.texts)
-
-
-def test_a_tsv_file_is_read_line_by_line(tmp_path: Path) -> None:
-    path = tmp_path / "sw.tsv"
-    path.write_bytes("\ufeffwasha taa\tTurnOn\r\nzima taa \tTurnOff".encode())
-    assert read_labelled(path) == Labelled(("washa taa", "zima taa"), ("TurnOn", "TurnOff"))
-
-
-def test_aligned_files_are_read_line_by_line(tmp_path: Path) -> None:
-    source, target = tmp_path / "train.en", tmp_path / "train.sw"
-    source.write_text("good\u2028day\nbye\n", encoding="utf-8")
-    target.write_text("habari\nkwaheri\n", encoding="utf-8")
-    assert read_labelled(source, target).texts == ("good\u2028day", "bye")
-    assert read_labelled(source, target).labels == ("habari", "kwaheri")
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "the file is empty"),
-        (b"\n \n", "the file is empty"),
-        (b"fine\tA\nno tab here\n", "line 2: 0 tabs"),
-        (b"a\tb\tc\n", "line 1: 2 tabs"),
-        (b"a\tA\n\nb\tB\n", "line 2: 0 tabs"),
-        (b"fine\tA\n  \tB\n", "line 2: the text is blank"),
-        (b"fine\tA\nalso fine\t \n", "line 2: the label is blank"),
-        (b"fine\tA\n\xff\xfe\tB\n", "line 2: not UTF-8"),
-    ],
-)
-def test_a_bad_line_is_refused_with_file_and_line(
-    tmp_path: Path, content: bytes, message: str
-) -> None:
-    path = tmp_path / "bad.tsv"
-    path.write_bytes(content)
-    with pytest.raises(InputError) as error:
-        read_labelled(path)
-    assert str(path) in str(error.value)
-    assert message in str(error.value)
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"absent\.tsv: there is no such file"):
-        read_labelled(tmp_path / "absent.tsv")
-
-
-def test_unequal_line_counts_name_both_files_and_counts(tmp_path: Path) -> None:
-    (tmp_path / "a.en").write_text("one\ntwo\n")
-    (tmp_path / "a.sw").write_text("moja\n")
-    with pytest.raises(InputError, match=r"a\.en has 2 lines and .*a\.sw has 1"):
-        read_labelled(tmp_path / "a.en", tmp_path / "a.sw")
 
 
 @settings(max_examples=25, deadline=None)
