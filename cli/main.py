@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from cli import catalogue, corpora, language, look, records, work
+from cli import advise, catalogue, corpora, language, look, records, work
 from proxylm.errors import ProxyLMError
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: importing rich would double the time to show it
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (work, records, catalogue, language, corpora, look):
+for module in (work, records, catalogue, language, corpora, look, advise):
     module.add_commands(app)
 
 

@@ -28,7 +28,7 @@ def rank(rows: pd.DataFrame) -> pd.DataFrame:
     setting are in one `pool`, of whose settings there are `of`. A model with all of them has a
     `rank`: that of the best model whose interval it overlaps, so that all of a `band` share one.
     """
-    valued = _with_value(rows)
+    valued = with_value(rows)
     places = ["task", "metric", "language"]
     valued["who"] = pd.Series(
         list(zip(valued["model_id"], valued["mode"], strict=True)), valued.index, dtype=object
@@ -66,7 +66,8 @@ def _company(models: pd.Series) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(models))
 
 
-def _with_value(rows: pd.DataFrame) -> pd.DataFrame:
+def with_value(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows that have a score: `value` with `lower` and `upper`, and whether `is_observed`."""
     observed = rows["observed"].astype(float)
     half_width = rows["observed_half_width"].astype(float).fillna(0.0)
     known = observed.notna()
