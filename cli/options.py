@@ -57,7 +57,8 @@ def print_table(
         table.add_row(*map(Text, shown))
     # A file or a pipe has no width of its own: let no column be cut there.
     console = Console(width=None if sys.stdout.isatty() else max(120, 24 * len(columns)))
-    if sys.stdout.isatty() and console.measure(table).maximum > console.width:
+    wanted = console.measure(table, options=console.options.update(max_width=10_000)).maximum
+    if sys.stdout.isatty() and wanted > console.width:
         _print_narrow(columns, rows, title, exact)
     else:
         console.print(table)

@@ -7,6 +7,7 @@ files that make the others visible.
 
 import mimetypes
 import os
+import warnings
 from pathlib import Path
 
 from proxylm.errors import ProxyLMError, UsageError
@@ -86,7 +87,7 @@ def _to_s3(folder: Path, bucket: str, prefix: str) -> None:
 
 
 def _to_hub(folder: Path, kind: str, repository: str) -> None:
-    import httpx
+    import httpx2
     from huggingface_hub import CommitOperationAdd, HfApi
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -105,10 +106,12 @@ def _to_hub(folder: Path, kind: str, repository: str) -> None:
         operations += [
             CommitOperationAdd(name, str(folder / name)) for name in files_in_order(folder)
         ]
-        api.create_commit(  # one commit: readers see all of it or none
-            repository, operations, commit_message="Publish the board", repo_type=kind
-        )
-    except (HfHubHTTPError, httpx.HTTPError, ValueError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a Space with a data file: the page offers it
+            api.create_commit(  # one commit: readers see all of it or none
+                repository, operations, commit_message="Publish the board", repo_type=kind
+            )
+    except (HfHubHTTPError, httpx2.HTTPError, ValueError) as error:
         raise ProxyLMError(
             f"copying the board to the hub's {kind} {repository} failed: {error}. The board "
             "itself is published; check HF_TOKEN and the name, and publish again"

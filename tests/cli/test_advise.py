@@ -58,15 +58,11 @@ def test_two_models_are_compared_where_both_are(plm: Run, board: Home) -> None:
 
 
 def test_what_only_one_model_has_is_left_out_and_counted() -> None:
-    line = {"task": "mt", "metric": "TER", "mode": "fine_tuned", "predicted": None, "lower": None, "upper": None}  # fmt: skip
-    scores = [("a", "s1", "x", 50, 1), ("b", "s1", "x", 60, 1), ("a", "s2", "y", 20, 1)]
-    scores += [("b", "s2", "y", 21, 1), ("a", "s3", "x", 99, 1)]
-    rows = pd.DataFrame(
-        [
-            line | {"model_id": m, "setting_key": s, "board_language": lang, "observed": float(v), "observed_half_width": float(w)}
-            for m, s, lang, v, w in scores
-        ]
-    )  # fmt: skip
+    scores = [("a", "s1", "x", 50.0), ("b", "s1", "x", 60.0), ("a", "s2", "y", 20.0)]
+    scores += [("b", "s2", "y", 21.0), ("a", "s3", "x", 99.0)]
+    rows = pd.DataFrame(scores, columns=["model_id", "setting_key", "board_language", "observed"])
+    rows = rows.assign(task="mt", metric="TER", mode="fine_tuned", observed_half_width=1.0)
+    rows = rows.assign(predicted=None, lower=None, upper=None)
     (found,) = compare(rows, "a", "b")
     assert (found.settings, found.only_first, found.only_second) == (2, 1, 0)
     assert (found.first, found.second, found.difference) == (35.0, 40.5, -5.5)

@@ -86,23 +86,20 @@ class Handler(BaseHTTPRequestHandler):
             return self._answer(401, {"error": "no"})
         if self.path == "/api/repos/create":
             return self._answer(200, {"url": f"{self.server.address}/datasets/me/board"})
+        if self.path == "/api/validate-yaml":
+            return self._answer(200, {"errors": [], "warnings": []})
         if "/preupload/" in self.path:
-            files = json.loads(body)["files"]
-            return self._answer(
-                200,
-                {
-                    "files": [
-                        {"path": f["path"], "uploadMode": "regular", "shouldIgnore": False}
-                        for f in files
-                    ]
-                },  # fmt: skip
-            )
+            said = [
+                {"path": file["path"], "uploadMode": "regular", "shouldIgnore": False}
+                for file in json.loads(body)["files"]
+            ]
+            return self._answer(200, {"files": said})
         for line in body.splitlines():
             entry = json.loads(line)
             if entry["key"] == "file":
                 value = entry["value"]
                 self.server.stored[value["path"]] = base64.b64decode(value["content"])
-        address = f"{self.server.address}/commit/1"
+        address = self.server.address + self.path.removeprefix("/api").replace("main", "1" * 40)
         return self._answer(200, {"commitUrl": address, "commitOid": "1" * 40, "success": True})
 
     def log_message(self, *_: object) -> None:
@@ -155,7 +152,10 @@ def test_a_site_is_one_commit_on_the_hub(site: Path, server: Server, kind: str) 
     assert "data_files: leaderboard.parquet" in card
     assert server.stored == FILES
     assert sum("/commit/" in path for path in server.asked) == 1
-    assert all(path.startswith((f"/api/{kind}/me/board/", "/api/repos/")) for path in server.asked)
+    assert all(
+        path.startswith((f"/api/{kind}/me/board/", "/api/repos/", "/api/validate-yaml"))
+        for path in server.asked
+    )
 
 
 @pytest.mark.parametrize("destination", ["s3://bucket", "hf://datasets/me/board"])
