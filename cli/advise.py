@@ -102,8 +102,8 @@ def compare(
     if as_json:
         print_rows(Comparison._fields, found, as_json=True)
         return
-    columns = ("task", "metric", "settings", "observed", first, second, "difference", "interval")
-    columns += (f"{first} better", f"{second} better")
+    columns = ["task", "metric", "settings", "observed", first, second, "difference", "interval"]
+    columns += [f"{first} better", f"{second} better"]
     print_table(
         columns,
         [

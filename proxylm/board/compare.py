@@ -46,7 +46,7 @@ def compare(rows: pd.DataFrame, first: str, second: str) -> list[Comparison]:
         difference = both["value"] - both["value_2"]
         sign = -1 if metric in LOWER_IS_BETTER else 1
         apart = ~((both["lower"] <= both["upper_2"]) & (both["lower_2"] <= both["upper"]))
-        bounds = _interval(difference, both["language"])
+        lower, upper = _interval(difference, both["language"])
         found.append(
             Comparison(
                 task,
@@ -57,7 +57,8 @@ def compare(rows: pd.DataFrame, first: str, second: str) -> list[Comparison]:
                 float(both["value"].mean()),
                 float(both["value_2"].mean()),
                 float(difference.mean()),
-                *bounds,
+                lower,
+                upper,
                 int((apart & (sign * difference > 0)).sum()),
                 int((apart & (sign * difference < 0)).sum()),
                 len(one) - len(both),
