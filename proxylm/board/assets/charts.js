@@ -13,7 +13,7 @@
       soft: of("--soft"),
       config: {
         background: "transparent", font: "system-ui, sans-serif", view: { stroke: of("--line") }, axis,
-        legend: { labelColor: of("--ink"), titleColor: of("--ink"), orient: "top", labelLimit: 320, title: null },
+        legend: { labelColor: of("--ink"), titleColor: of("--ink"), orient: "top", labelLimit: 320, title: null, symbolOpacity: 1 },
         range: { category: ["--one", "--two", "--three", "--four", "--five", "--six"].map(of) },
         header: { labelColor: of("--ink") },
       },

@@ -146,7 +146,7 @@
     }
     const own = [["measured", costs.measured], ["extrapolated", costs.extrapolated]].filter(([, value]) => value !== null).map(([basis, value]) => `${plm.duration(value)} ${basis}`).join(" / ");
     return `All proxies of a setting took ${plm.duration(costs.proxies)}, the model itself ${own || "an unknown time"}`
-      + (costs.speedUp === null ? "." : `: proxies are ${plm.factor(costs.speedUp)} as cheap, over ${plm.plural(costs.known, "setting")} where both are known.`);
+      + (costs.speedUp === null ? "." : `: a speed-up of ${plm.factor(costs.speedUp)} over ${plm.plural(costs.known, "setting")} where both are known.`);
   };
 
   plm.views.costs = async (main, parameters) => {

@@ -76,7 +76,7 @@ def check(browse: Callable[..., Page], make_site: Callable[..., Path], world: di
                 assert row is not None
                 (line,) = [text for text in said if text.startswith(f"{model},")] or [""]
                 if line and row[1] is not None:
-                    ratio = number(line.partition("proxies are ")[2])
+                    ratio = number(line.partition("a speed-up of ")[2])
                     assert ratio == pytest.approx(row[1], abs=0.051 if row[1] >= 1 else 0.0051)
 
 
