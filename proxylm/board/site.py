@@ -8,6 +8,7 @@ it writes to; what the page makes of them is in `assets/`.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,12 @@ def _write_assets(folder: Path) -> None:
     for source in (files("proxylm.board") / "assets").iterdir():
         place = folder if source.name == "index.html" else assets
         (place / source.name).write_bytes(source.read_bytes())
+    (assets / "vega.js").write_text(_charts_library(), encoding="utf-8")
+
+
+@cache
+def _charts_library() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script, which takes two seconds to put together."""
     try:
         import vl_convert
     except ImportError as error:
@@ -73,8 +80,8 @@ def _write_assets(folder: Path) -> None:
             "pip install 'proxylm-ops[site]'"
         ) from error
     # The default snippet, which the stub does not know, makes vega and vegaEmbed global names.
-    library: str = vl_convert.javascript_bundle()  # type: ignore[call-arg, unused-ignore]
-    (assets / "vega.js").write_text(library, encoding="utf-8")
+    bundle: str = vl_convert.javascript_bundle()  # type: ignore[call-arg, unused-ignore]
+    return bundle
 
 
 def _write_rows(
