@@ -47,8 +47,10 @@ docs: $(SET_UP) ## Generate docs/schema.md and docs/cli.md.
 
 bench: $(SET_UP) ## Run the benchmarks.
 	$(BIN)/python benchmarks/demo_full.py
+	$(BIN)/python benchmarks/features.py
 	$(BIN)/python benchmarks/inference.py
 	$(BIN)/python benchmarks/many_languages.py
+	$(BIN)/python benchmarks/retrain.py
 
 serve: $(SET_UP) ## Start a Prefect server, pools, deployments and a worker; Ctrl-C ends them.
 	PLM_HOME=$(abspath $(HOME_FOLDER)) $(BIN)/python deployments/serve.py

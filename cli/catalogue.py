@@ -13,6 +13,9 @@ LISTS = {
     "estimated_modes, source FROM models",
     "corpora": "SELECT corpus_id, source_lang, target_lang, task, n_train, n_test, licence, "
     "source FROM corpora",
+    "proposals": "SELECT id, what, status, reason, source, revision FROM proposals",
+    "fetches": "SELECT started_at, source, status, http_status, retries, n_found, error, url "
+    "FROM fetches",
     "findings": "SELECT corpus_id, source_lang, target_lang, level, finding, message, places, "
     "way_on FROM corpus_findings",
     "settings": "SELECT task, source_lang, target_lang, train_corpus, train_size, test_corpus "
@@ -92,11 +95,16 @@ def _assignments(option: str, given: list[str] | None) -> dict[str, Any]:
 
 
 def list_known(
-    what: Annotated[str, typer.Argument(help="languages, models, corpora, findings or settings.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="languages, models, corpora, findings, settings, proposals or fetches."
+        ),
+    ],
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List languages, models, corpora, findings about their texts, or settings."""
+    """List languages, models, corpora, findings about texts, settings, proposals or fetches."""
     from warehouse.database import reading
     from warehouse.home import Home
 

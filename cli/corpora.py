@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -113,12 +113,18 @@ def add_corpus(
 
 
 def print_findings(findings: Sequence["Finding"]) -> None:
-    """What was found in a text, as a table: errors first."""
-    rows: list[list[Any]] = [
-        [x.level, x.check, x.message, ", ".join(x.places), "\n".join(x.examples), x.way_on]
-        for x in findings
-    ]
-    print_table(["level", "check", "what", "where", "examples", "way on"], rows)
+    """What was found in a text, as a table: errors first, each with a place and what to do."""
+    rows = []
+    for each in findings:
+        lines = [each.message]
+        if each.places:
+            example = f": {each.examples[0]}" if each.examples else ""
+            more = f", and {each.n_rows - 1} more" if each.n_rows > 1 else ""
+            lines.append(f"  {each.places[0]}{example}{more}")
+        if each.way_on:
+            lines.append(f"  {each.way_on}")
+        rows.append([each.level, each.check, "\n".join(lines)])
+    print_table(["level", "check", "finding"], rows)
 
 
 def print_admitted(added: "Admitted", spelling: str) -> None:

@@ -10,8 +10,9 @@ import sys
 
 import typer
 
-from cli import advise, catalogue, corpora, language, look, records, work
+from cli import advise, catalogue, corpora, judge, language, look, records, sources, work
 from proxylm.errors import ProxyLMError
+from proxylm.escaping import shown_lines
 
 app = typer.Typer(
     name="plm-admin",
@@ -21,7 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: importing rich would double the time to show it
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (work, records, catalogue, language, corpora, look, advise):
+for module in (work, records, catalogue, language, corpora, sources, look, judge, advise):
     module.add_commands(app)
 
 
@@ -32,7 +33,7 @@ def main() -> None:
     try:
         app()
     except ProxyLMError as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(f"error: {shown_lines(str(error))}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

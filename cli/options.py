@@ -13,6 +13,8 @@ from typing import Annotated, Any
 
 import typer
 
+from proxylm.escaping import shown_json, shown_lines
+
 HomeOption = Annotated[
     Path | None,
     typer.Option("--home", help="Home folder. Default: PLM_HOME, else ./plm.", show_default=False),
@@ -24,12 +26,12 @@ LimitOption = Annotated[int, typer.Option(min=1, help="Show at most so many rows
 
 def say(message: str) -> None:
     """A word to the user, on stderr."""
-    typer.echo(message, err=True)
+    typer.echo(shown_lines(message), err=True)
 
 
 def print_json(value: Any) -> None:
     """A value as JSON on stdout."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+    typer.echo(shown_json(json.dumps(value, ensure_ascii=False, indent=2, default=_plain)))
 
 
 def print_table(
@@ -53,8 +55,8 @@ def print_table(
         numeric = bool(values) and all(isinstance(v, int | float) for v in values)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        shown = (cell(v) if v is None or not exact else str(v) for v in row)
-        table.add_row(*map(Text, shown))
+        cells = (cell(v) if v is None or not exact else shown_lines(str(v)) for v in row)
+        table.add_row(*map(Text, cells))
     # A file or a pipe has no width of its own: let no column be cut there.
     console = Console(width=None if sys.stdout.isatty() else max(120, 24 * len(columns)))
     wanted = console.measure(table, options=console.options.update(max_width=10_000)).maximum
@@ -113,7 +115,10 @@ def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
 
 
 def cell(value: Any) -> str:
-    """A value as a reader wants it: three decimals below 2, one above, NULL as a dash."""
+    """A value as a reader wants it: three decimals below 2, one above, NULL as a dash.
+
+    Text is escaped, but for its line ends: it may come from outside.
+    """
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -124,7 +129,7 @@ def cell(value: Any) -> str:
         return value.isoformat(sep=" ", timespec="seconds")
     if isinstance(value, list | tuple):
         return ", ".join(map(cell, value))
-    return str(value)
+    return shown_lines(str(value))
 
 
 def _plain(value: Any) -> Any:

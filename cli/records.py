@@ -55,7 +55,16 @@ def import_records(
 
 
 def import_scores(
-    file: Annotated[Path, typer.Argument(help="CSV or JSON lines; see docs/import-scores.md.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV, JSON lines, or a result file (.json) of lm-evaluation-harness or MTEB; see "
+            "docs/import-scores.md."
+        ),
+    ],
+    model: Annotated[
+        str | None, typer.Option(help="The known model that a result file is about.")
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -65,7 +74,7 @@ def import_scores(
     from warehouse.home import Home
 
     here = Home.find(home)
-    _import(here, [read_scores(file, read_models(here))], as_json)
+    _import(here, [read_scores(file, read_models(here), model)], as_json)
 
 
 def rescore(

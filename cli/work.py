@@ -36,13 +36,28 @@ def add_commands(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def init(home: HomeOption = None) -> None:
+def init(
+    catalogue: Annotated[
+        str | None,
+        typer.Option(help="Start with a catalogue that comes with this program: paper or demo."),
+    ] = None,
+    home: HomeOption = None,
+) -> None:
     """Make a home folder with an empty warehouse."""
+    from proxylm.catalogue import packaged
+    from proxylm.landing import write_atomically
     from warehouse.home import Home
     from warehouse.loader import load_landing
 
+    files = packaged(catalogue) if catalogue else {}
     here = Home.create(_folder(home))
+    taken = [name for name in files if (here.catalogue / name).exists()]
+    if taken:  # it may have been edited
+        raise UsageError(f"{here.catalogue / taken[0]} is there already; move it away first")
     load_landing(here)
+    for name, text in files.items():
+        write_atomically(here.catalogue / name, text.encode())
+        typer.echo(f"catalogue: {here.catalogue / name}")
     typer.echo(f"home: {here.path}")
 
 

@@ -1,8 +1,10 @@
-"""Writes docs/schema.md (from the warehouse's own descriptions) and docs/cli.md (from --help).
+"""Writes docs/schema.md (from the warehouse's own descriptions), docs/cli.md (from --help) and
+docs/feed.schema.json (from the feed's classes).
 
 `python docs/generate.py --check` fails where a page is not up to date.
 """
 
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -12,6 +14,7 @@ import duckdb
 
 from cli.main import app
 from proxylm.records import KEYS
+from proxylm.sources.feed import schema as feed_schema
 from warehouse.database import writing
 from warehouse.home import Home
 
@@ -85,7 +88,12 @@ def cli_page() -> str:
 def main() -> int:
     """Write the pages, or with --check compare them; returns the exit code."""
     stale = []
-    for name, text in {"schema.md": schema_page(), "cli.md": cli_page()}.items():
+    pages = {
+        "schema.md": schema_page(),
+        "cli.md": cli_page(),
+        "feed.schema.json": json.dumps(feed_schema(), indent=2) + "\n",
+    }
+    for name, text in pages.items():
         path = DOCS / name
         if "--check" not in sys.argv:
             path.write_text(text)

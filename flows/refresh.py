@@ -33,6 +33,8 @@ def refresh(home: str | None = None, retry_parked: bool = False) -> dict[str, An
     logger.info(
         f"plan: {plan.wanted} evaluations wanted, {plan.present} present, {plan.missing} to make"
     )
+    for what, reason in plan.waiting.items():
+        logger.warning(f"plan: {what} waits: {reason}")
     for what, reason in plan.parked.items():
         logger.warning(f"plan: {what} is parked: {reason}")
     failures = run_batches(plan.batches, path)

@@ -5,7 +5,7 @@ that the command line writes. This module does not fetch text and does not train
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,6 +28,15 @@ from proxylm.recipes import recipe
 from proxylm.records import Mode, Task
 
 LOCAL_FILE = "local.yaml"
+POLICY_FILE = "policy.yaml"
+"""What is admitted from outside; read by `sources.policy`, it has no corpora and no models."""
+UNPINNED = "unpinned"
+"""Revision of a model of the hub whose commit is still to be fetched; it waits until then."""
+PACKAGED = {
+    "demo": {"demo.yaml": "demo.yaml"},
+    "paper": {"paper.yaml": "paper.yaml", POLICY_FILE: "paper-policy.yaml"},
+}
+"""Catalogues that come with this program: file in the home's catalogue, file in `data`."""
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
 
@@ -38,7 +47,7 @@ def _canonical(language: str) -> str:
         raise ValueError(str(error)) from None
 
 
-def _recipe(value: Any) -> Any:
+def recipe_of(value: Any) -> Any:
     """A recipe by its name, or like another one; see `recipes.recipe`."""
     if not isinstance(value, str | dict):
         return value
@@ -49,16 +58,20 @@ def _recipe(value: Any) -> Any:
 
 
 LanguageCode = Annotated[str, AfterValidator(_canonical)]
+Recipe = Annotated[dict[str, Any], BeforeValidator(recipe_of)]
 Name = Annotated[str, Field(pattern=_NAME)]
+Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Reader = Literal["home-assistant-intents", "home-assistant-slots", "file"]
 _TASK_OF_READER = {"home-assistant-intents": "intent", "home-assistant-slots": "slot"}
 
 
-class _Entry(BaseModel):
+class Entry(BaseModel):
+    """Part of a file of the catalogue; unknown fields are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class PartEntry(_Entry):
+class PartEntry(Entry):
     """One language of a corpus; for mt a pair."""
 
     language: LanguageCode
@@ -74,7 +87,7 @@ class PartEntry(_Entry):
         return (self.language, self.with_language) if self.with_language else (self.language,)
 
 
-class CorpusEntry(_Entry):
+class CorpusEntry(Entry):
     """A named corpus with its parts. Splits hold `train_size` and `test_size` lines."""
 
     id: Name
@@ -111,14 +124,16 @@ class CorpusEntry(_Entry):
         return self
 
 
-class ModelEntry(_Entry):
+class ModelEntry(Entry):
     """A model to evaluate, in one mode and role."""
 
     id: Name
     revision: str = "1"
     kind: str
     config: dict[str, Any] = {}
-    recipe: Annotated[dict[str, Any], BeforeValidator(_recipe)] = Field(default={"name": "default"})
+    recipe: Annotated[dict[str, Any], BeforeValidator(recipe_of)] = Field(
+        default={"name": "default"}
+    )
     inference: dict[str, Any] = {}  # fields of `evaluation.contract.Inference`
     mode: Mode
     role: Literal["proxy", "estimated"]
@@ -127,35 +142,44 @@ class ModelEntry(_Entry):
     n_parameters: int | None = None
 
 
-class Catalogue(_Entry):
+class Catalogue(Entry):
     """Corpora and models, each id once."""
 
     corpora: tuple[CorpusEntry, ...] = ()
     models: tuple[ModelEntry, ...] = ()
+    pins: dict[Name, Commit] = {}  # model to its revision, before what its entry says
 
 
 def read_catalogue(folder: Path) -> Catalogue:
     """All `*.yaml` of `folder` as one catalogue. `local.yaml` comes last and may add parts to a
-    corpus of another file by its id; otherwise an id stands once.
+    corpus of another file by its id, see `joined`; otherwise an id stands once.
 
     Raises InputError naming file and entry.
     """
     corpora: dict[str, CorpusEntry] = {}
     models: dict[str, ModelEntry] = {}
+    pins: dict[str, str] = {}
     files = sorted(folder.glob("*.yaml"), key=lambda path: (path.name == LOCAL_FILE, path.name))
     for path in files:
+        if path.name == POLICY_FILE:
+            continue
         catalogue = read_file(path)
         for corpus in catalogue.corpora:
             known = corpora.get(corpus.id)
             if known is not None:
-                corpus = known.model_copy(update={"parts": known.parts + corpus.parts})
+                corpus = known.model_copy(update={"parts": joined(known.parts, corpus.parts)})
             refuse_double(path, corpus)
             corpora[corpus.id] = corpus
         for model in catalogue.models:
             if model.id in models:
                 raise InputError(f"{path}: model {model.id} is in another catalogue file already")
             models[model.id] = model
-    return Catalogue(corpora=tuple(corpora.values()), models=tuple(models.values()))
+        pins |= catalogue.pins
+    pinned = [
+        model.model_copy(update={"revision": pins.get(model.id, model.revision)})
+        for model in models.values()
+    ]
+    return Catalogue(corpora=tuple(corpora.values()), models=tuple(pinned), pins=pins)
 
 
 def read_file(path: Path) -> Catalogue:
@@ -167,14 +191,40 @@ def read_file(path: Path) -> Catalogue:
     try:
         return Catalogue.model_validate(data or {})
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise InputError(f"{path}: {place}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise InputError(f"{path}: {explain(error, data)}") from None
+
+
+def explain(error: ValidationError, data: Any) -> str:
+    """The first error of a file: field, what is wrong, and the name of the entry if it has one."""
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    named = ""
+    for step in first["loc"]:
+        try:
+            data = data[step]
+        except (LookupError, TypeError):
+            break
+        if isinstance(data, dict) and (name := data.get("id") or data.get("name")):
+            named = f" (entry {name})"
+    return f"{place}: {first['msg'].removeprefix('Value error, ')}{named}"
 
 
 def demo_catalogue() -> str:
     """The demo's catalogue, as YAML text."""
-    return resources.files("proxylm").joinpath("data/demo.yaml").read_text("utf-8")
+    return packaged("demo")["demo.yaml"]
+
+
+def packaged(name: str) -> dict[str, str]:
+    """The files of a catalogue that comes with this program, name to YAML text.
+
+    Raises UsageError for one that does not.
+    """
+    if name not in PACKAGED:
+        raise UsageError(f"there is no catalogue {name!r}; there are {', '.join(PACKAGED)}")
+    data = resources.files("proxylm").joinpath("data")
+    return {
+        file: data.joinpath(source).read_text("utf-8") for file, source in PACKAGED[name].items()
+    }
 
 
 def add_part(folder: Path, corpus: CorpusEntry, part: PartEntry) -> None:
@@ -185,9 +235,16 @@ def add_part(folder: Path, corpus: CorpusEntry, part: PartEntry) -> None:
     local = _read_local(folder)
     entries = {entry.id: entry for entry in local.corpora}
     entry = entries.get(corpus.id, corpus.model_copy(update={"parts": ()}))
-    entries[corpus.id] = entry.model_copy(update={"parts": (*entry.parts, part)})
+    entries[corpus.id] = entry.model_copy(update={"parts": joined(entry.parts, (part,))})
     refuse_double(folder / LOCAL_FILE, entries[corpus.id])
     _write_local(folder, local.model_copy(update={"corpora": tuple(entries.values())}))
+
+
+def joined(known: Sequence[PartEntry], added: Sequence[PartEntry]) -> tuple[PartEntry, ...]:
+    """Parts with others added: one with a path takes the place of one whose text is expected."""
+    given = {part.languages for part in added if part.path}
+    kept = [p for p in known if p.path or p.reader != "file" or p.languages not in given]
+    return (*kept, *added)
 
 
 def parts_of(
@@ -235,6 +292,12 @@ def add_model(folder: Path, model: ModelEntry) -> None:
     _write_local(folder, local.model_copy(update={"models": (*local.models, model)}))
 
 
+def pin(folder: Path, model: str, revision: str) -> None:
+    """Set a model's revision in `local.yaml`, whichever file its entry is in."""
+    local = _read_local(folder)
+    _write_local(folder, local.model_copy(update={"pins": {**local.pins, model: revision}}))
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean a, b?`, or nothing where nothing is near."""
     near = difflib.get_close_matches(word, list(known), n=3)
@@ -258,7 +321,7 @@ def _read_local(folder: Path) -> Catalogue:
 
 def _write_local(folder: Path, catalogue: Catalogue) -> None:
     data = catalogue.model_dump(mode="json", exclude_defaults=True)
-    text = "# Written by plm-admin add-corpus, add-language and add-model.\n" + yaml.safe_dump(
+    text = "# Written by plm-admin: what was added, admitted and pinned.\n" + yaml.safe_dump(
         data, sort_keys=False, allow_unicode=True
     )
     write_atomically(folder / LOCAL_FILE, text.encode())

@@ -200,6 +200,39 @@ class ModelLanguage:
 
 
 @dataclass(frozen=True)
+class Fetch:
+    """One request to a source of the catalogue."""
+
+    fetch_id: str
+    source: str  # name in the policy
+    url: str  # without anything secret
+    started_at: datetime  # UTC
+    status: str  # fetched, unchanged or failed
+    http_status: int | None  # None where no answer came
+    etag: str | None
+    next_url: str | None  # the page that follows
+    retries: int
+    n_found: int  # models and languages in the answer
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """An addition to the catalogue that a source proposes."""
+
+    what: str  # model, language, revision or unusable
+    id: str  # hub id; corpus:language; of a feed NAME
+    revision: str
+    source: str  # name in the policy
+    facts: str  # JSON: what the source says
+    status: str  # proposed, admitted or rejected
+    decided_by: str | None  # policy or person; None while it is proposed
+    reason: str  # why it was admitted, or what keeps it from it
+    proposed_at: datetime  # UTC
+    decided_at: datetime | None
+
+
+@dataclass(frozen=True)
 class CorpusFinding:
     """Something that a check found in a text; see `checks.findings.Finding`."""
 

@@ -1,11 +1,11 @@
-"""A user's own observed scores: CSV or JSON lines into records.
+"""A user's own observed scores: CSV, JSON lines or a harness's result file into records.
 
-The columns, which are also the keys of a JSON line, are described in docs/import-scores.md. What is
-known of one file's format is known here; what imports share is in `imports.py`.
+The columns, which are also the keys of a JSON line, are described in docs/import-scores.md. Result
+files become the same columns in `score_files`; what imports share is in `imports.py`.
 """
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +23,34 @@ from proxylm.imports import (
 )
 from proxylm.languages import resolve
 from proxylm.records import MODES, TASK_METRICS, TASKS, Corpus, Language, Model, Score, Setting
+from proxylm.score_files import read_results
 
 REQUIRED = ("task", "model", "mode", "source_lang", "target_lang", "test_corpus", "metric", "value")
 OPTIONAL = ("train_corpus", "train_size", "half_width", "n_segments", "revision", "signature")
 
 
-def read_scores(path: Path, models: Collection[Model]) -> ImportedRows:
+_HOW = "how"
+"""Of result files only: what was prompted or trained, in place of a recipe."""
+
+
+def read_scores(path: Path, models: Collection[Model], model: str | None = None) -> ImportedRows:
     """Read a user's scores; `models` are those that are known.
 
-    Raises InputError where the file as a whole cannot be read. Rows that cannot be used are in
-    `rejected`, with their line and reason.
+    `model` names the one that a harness's result file (`.json`) is about, where the file does not
+    or calls it otherwise. Raises InputError where the file as a whole cannot be read. Rows that
+    cannot be used are in `rejected`, with their line (of a result file: the score's number) and
+    reason.
     """
+    if model is not None and path.suffix != ".json":
+        raise UsageError(f"{path} has a column `model`; --model is for result files (.json)")
     known = {model.model_id: model for model in models}
     result = ImportedRows(path, [], [], [])
     seen: dict[str, int] = {}
     revisions: dict[tuple[str, str], Model] = {}
-    for line, cells in _lines(path):
+    for line, cells in _lines(path, known, model):
         try:
+            if isinstance(cells, str):
+                raise InputError(cells)
             row = _row(path, line, cells, known)
             key = row.scores[0].score_key
             if key in seen:
@@ -64,7 +75,18 @@ def read_scores(path: Path, models: Collection[Model]) -> ImportedRows:
     return result
 
 
-def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def _lines(
+    path: Path, known: Iterable[str], model: str | None
+) -> Iterator[tuple[int, dict[str, str] | str]]:
+    """Number and cells of each row, or why it cannot be used."""
+    if path.suffix == ".json":
+        for entry in read_results(path, model):
+            if entry.reason:
+                yield entry.number, f"{entry.name}: {entry.reason}"
+            else:
+                named = _known_name(entry.cells["model"], known)
+                yield entry.number, {**entry.cells, "model": named}
+        return
     if path.suffix in (".jsonl", ".ndjson"):
         yield from _json_lines(path)
         return
@@ -75,6 +97,13 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     for line, cells in lines:
         # A row of the wrong length reaches _row, which rejects it by its line.
         yield line, dict(zip(names, cells, strict=False)) if len(cells) == len(names) else {}
+
+
+def _known_name(name: str, known: Iterable[str]) -> str:
+    """The known model of that name; owner and case of a hub's name do not matter."""
+    short = name.rpartition("/")[2].casefold()
+    same = [model for model in known if model.casefold() == short]
+    return same[0] if name not in known and len(same) == 1 else name
 
 
 def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -113,7 +142,7 @@ def _check_names(place: str, names: list[str]) -> None:
 def _row(path: Path, line: int, cells: dict[str, str], known: dict[str, Model]) -> ImportedRow:
     if not cells:
         raise InputError("not as many cells as the header has")
-    text = {name: (cells.get(name) or "").strip() for name in REQUIRED + OPTIONAL}
+    text = {name: (cells.get(name) or "").strip() for name in (*REQUIRED, *OPTIONAL, _HOW)}
     for name in REQUIRED:
         if not text[name]:
             raise InputError(f"{name} is empty")
@@ -150,12 +179,12 @@ def _row(path: Path, line: int, cells: dict[str, str], known: dict[str, Model]) 
         row.setting = setting
     both = (source, target)
     trained_on = (both if task == "mt" else both[:1]) if trained else ()
-    revision = text["revision"] or "user"
+    revision, how = text["revision"] or "user", text[_HOW] or "user"
     run = imported_run(
         model_id=model_id,
         revision=revision,
         mode=mode,
-        recipe="user",
+        recipe=how,
         seed="user",
         train_corpus=train,
         train_fingerprint=_fingerprint(train) if train else None,

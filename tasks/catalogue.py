@@ -37,6 +37,7 @@ class Fetched:
     models: int
     fetched: int  # parts whose text was made or read just now
     registered: int  # rows of languages, models and corpora that changed
+    waiting: dict[str, str]  # corpus to what of its text is not there
 
 
 def part_path(home: Home, corpus_id: str, part: PartEntry) -> Path:
@@ -45,14 +46,46 @@ def part_path(home: Home, corpus_id: str, part: PartEntry) -> Path:
     return home.corpora / corpus_id / f"{languages}.parquet"
 
 
+def text_path(home: Home, corpus_id: str, part: PartEntry) -> Path:
+    """Where the text of a part of the reader `file` is, or is expected: JSONL or else TSV."""
+    if part.path is not None:
+        return home.path / part.path
+    made = part_path(home, corpus_id, part)
+    lines = made.with_suffix(".jsonl")
+    return lines if lines.exists() else made.with_suffix(".tsv")
+
+
+def without_text(home: Home, corpus: CorpusEntry) -> tuple[list[PartEntry], str]:
+    """The parts whose text is neither there nor can be made, and that in words."""
+    absent = [
+        part
+        for part in corpus.parts
+        if part.reader not in _GENERATORS and not text_path(home, corpus.id, part).exists()
+    ]
+    if not absent:
+        return [], ""
+    first = text_path(home, corpus.id, absent[0])
+    others = f", and so on for {len(absent) - 1} more" if len(absent) > 1 else ""
+    return absent, f"{len(absent)} of {len(corpus.parts)} texts are absent: put {first}{others}"
+
+
 def fetch_catalogue(home: str) -> Fetched:
-    """Fetch the texts that are not there yet, and register languages, models and corpora."""
+    """Fetch the texts that are not there yet, and register languages, models and corpora.
+
+    A part whose text is absent waits and stops no other.
+    """
     here = Home.find(home)
     catalogue = read_catalogue(here.catalogue)
     splits: dict[tuple[str, PartEntry], CorpusSplit] = {}
+    waiting: dict[str, str] = {}
     fetched = 0
     for corpus in catalogue.corpora:
+        absent, reason = without_text(here, corpus)
+        if absent:
+            waiting[corpus.id] = reason
         for part in corpus.parts:
+            if part in absent:
+                continue
             splits[corpus.id, part], new = _fetch_part(here, corpus, part)
             fetched += new
     registered = register(
@@ -60,7 +93,14 @@ def fetch_catalogue(home: str) -> Fetched:
     )
     update_facts(home)
     _check(here, catalogue, splits)
-    return Fetched(len(catalogue.corpora), len(splits), len(catalogue.models), fetched, registered)
+    return Fetched(
+        len(catalogue.corpora),
+        len(splits),
+        len(catalogue.models),
+        fetched,
+        registered,
+        waiting,
+    )
 
 
 def _fetch_part(home: Home, corpus: CorpusEntry, part: PartEntry) -> tuple[CorpusSplit, bool]:
@@ -74,7 +114,7 @@ def _fetch_part(home: Home, corpus: CorpusEntry, part: PartEntry) -> tuple[Corpu
     if generated:
         wanted |= generated[1](part.language, n_lines, corpus.seed)
     else:
-        wanted |= {"sha256": _file_digest(home.path / str(part.path))}
+        wanted |= {"sha256": _file_digest(text_path(home, corpus.id, part))}
     if path.exists():
         present = read_corpus(path)
         if present.provenance == wanted:
@@ -83,7 +123,7 @@ def _fetch_part(home: Home, corpus: CorpusEntry, part: PartEntry) -> tuple[Corpu
         rows = rows_of(generated[0](part.language, n_lines, corpus.seed), "line")
     else:
         reading = Wanted(corpus.task, part.language, part.with_language)
-        rows = read_rows(home.path / str(part.path), reading).rows
+        rows = read_rows(text_path(home, corpus.id, part), reading).rows
     made = split_rows(rows, corpus.train_size, corpus.test_size, corpus.dev_size)
     write_corpus(made, path, wanted)
     return made, True
@@ -123,6 +163,8 @@ def _check(
     found: list[CorpusFinding] = []
     for corpus in catalogue.corpora:
         for part in corpus.parts:
+            if (corpus.id, part) not in splits:
+                continue
             split = splits[corpus.id, part]
             key = (corpus.id, part.language, part.with_language or part.language, split.fingerprint)
             if key in known:
@@ -201,6 +243,8 @@ def _corpora(
     found = []
     for corpus in catalogue.corpora:
         for part in corpus.parts:
+            if (corpus.id, part) not in splits:
+                continue
             text = splits[corpus.id, part]
             sizes = (len(text.train.texts), len(text.dev.texts), len(text.test.texts))
             found.append(

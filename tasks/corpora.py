@@ -29,7 +29,7 @@ from proxylm.evaluation.texts import label_set
 from proxylm.landing import write_atomically
 from proxylm.languages import resolve
 from proxylm.readers import Read, Row, Wanted, read_rows
-from tasks.catalogue import sides_of_others
+from tasks.catalogue import sides_of_others, without_text
 from warehouse.home import Home
 
 
@@ -103,7 +103,7 @@ def admit_part(
     catalogue = read_catalogue(home.catalogue)
     entry = _corpus(catalogue, task, corpus, licence, read.rows, offer)
     part = _part(home, entry, code, other, read.rows, licence, offer)
-    refuse_double(Path(name), entry.model_copy(update={"parts": (*entry.parts, part)}))
+    _refuse_double(home, name, entry, part)
     made = split_rows(read.rows, entry.train_size, entry.test_size, entry.dev_size)
     declared = Declared(
         task,
@@ -203,6 +203,13 @@ def _part(
         licence=licence if licence != entry.licence else None,
         allowed=offer.allowed,
     )
+
+
+def _refuse_double(home: Home, name: str, entry: CorpusEntry, part: PartEntry) -> None:
+    """Raises InputError where the corpus has the language, unless its text is still awaited."""
+    absent, _ = without_text(home, entry)
+    there = [known for known in entry.parts if known not in absent]
+    refuse_double(Path(name), entry.model_copy(update={"parts": (*there, part)}))
 
 
 def _known_labels(home: Home, entry: CorpusEntry) -> set[str]:

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import duckdb
 from prefect import task
 
-from proxylm.catalogue import CorpusEntry, ModelEntry, read_catalogue
+from proxylm.catalogue import UNPINNED, CorpusEntry, ModelEntry, read_catalogue
 from proxylm.corpora import read_corpus
 from proxylm.errors import InputError
 from proxylm.evaluation.contract import Batch, Job, ModelSpec, TextPart
-from tasks.catalogue import part_path
+from tasks.catalogue import part_path, without_text
 from warehouse.database import reading
 from warehouse.home import Home
 
@@ -72,11 +72,20 @@ def plan(home: str, wanted: Wanted | None = None) -> Plan:
     for corpus in catalogue.corpora:
         if wanted.task not in (None, corpus.task):
             continue
+        absent, reason = without_text(here, corpus)
+        if absent:
+            result.waiting[corpus.id] = reason
         models = [model for model in catalogue.models if corpus.task in model.tasks]
         if not models:
             result.waiting[corpus.id] = f"no model in the catalogue evaluates {corpus.task}"
         for model in models:
             if wanted.model not in (None, model.id) or wanted.role not in (None, model.role):
+                continue
+            if model.revision == UNPINNED:
+                result.waiting[model.id] = (
+                    "its commit on the hub is not known; `plm-admin fetch` asks for it, or set "
+                    "`revision`"
+                )
                 continue
             for job in _jobs(parts[corpus.id], pairs, corpus, model, wanted):
                 try:
@@ -142,7 +151,10 @@ class _Part:
 
 def _parts(home: Home, corpus: CorpusEntry) -> list[_Part]:
     parts = []
+    absent, _ = without_text(home, corpus)
     for entry in corpus.parts:
+        if entry in absent:
+            continue
         path = part_path(home, corpus.id, entry)
         split = read_corpus(path).split
         text = TextPart(

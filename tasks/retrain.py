@@ -21,7 +21,7 @@ from warehouse.frames import read_frames
 from warehouse.home import Home
 from warehouse.snapshot import publish_snapshot
 
-REGRESSOR = "lightgbm"
+REGRESSOR = "proxylm-ops"
 
 
 @dataclass
@@ -43,7 +43,11 @@ class Retrained:
 
 
 def retrain(
-    home: str, task_name: str | None = None, model_id: str | None = None, force: bool = False
+    home: str,
+    task_name: str | None = None,
+    model_id: str | None = None,
+    force: bool = False,
+    regressor: str = REGRESSOR,
 ) -> Retrained:
     """Fit, assess and save a predictor for each target whose training rows changed."""
     here = Home.find(home)
@@ -56,21 +60,26 @@ def retrain(
         if task_name not in (None, target.task) or model_id not in (None, target.model_id):
             continue
         try:
-            _retrain_one(here, frames, target, known if not force else set(), result)
+            _retrain_one(here, frames, target, regressor, known if not force else set(), result)
         except InputError as error:
             result.refused[str(target)] = str(error)
     return result
 
 
 def _retrain_one(
-    home: Home, frames: Frames, target: Target, known: set[str], result: Retrained
+    home: Home,
+    frames: Frames,
+    target: Target,
+    regressor: str,
+    known: set[str],
+    result: Retrained,
 ) -> None:
     inputs = build_inputs(frames, target)
-    if fingerprint(inputs, REGRESSOR) in known:
+    if fingerprint(inputs, regressor) in known:
         result.unchanged.append(str(target))
         return
     started = time.perf_counter()
-    predictor, quality, out_of_fold = fit(inputs, REGRESSOR, jobs=workers())
+    predictor, quality, out_of_fold = fit(inputs, regressor, jobs=workers())
     seconds = time.perf_counter() - started
     folder = home.predictors / predictor.predictor_id
     predictor.save(folder)
@@ -85,7 +94,7 @@ def _retrain_one(
                 "mode": target.mode,
                 "input_set": target.input_set,
                 "feature_set": inputs.feature_set,
-                "regressor": REGRESSOR,
+                "regressor": regressor,
                 "n_rows": predictor.signature["n_rows"],
                 "signature": canonical_json(dict(predictor.signature)),
                 "path": str(folder.relative_to(home.path)),

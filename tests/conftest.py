@@ -22,6 +22,7 @@ def _no_user_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PLM_HOME", str(tmp_path / "plm"))
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     monkeypatch.setenv("PLM_LOCK_SECONDS", "5")
+    monkeypatch.setenv("PLM_ENCODER", "none")  # seconds for each test, and not installed everywhere
 
 
 @pytest.fixture

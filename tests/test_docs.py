@@ -1,15 +1,20 @@
 """The documentation is held against the code."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import duckdb
+import jsonschema
 import pytest
 import yaml
 
 from cli.main import app
+from proxylm.sources.facts import Unusable
+from proxylm.sources.feed import read_feed
+from proxylm.sources.policy import Policy
 from warehouse.database import reading
 from warehouse.home import Home
 
@@ -67,6 +72,16 @@ def test_every_sql_example_of_the_readme_runs(home: Home) -> None:
                 connection.execute(query)
             except duckdb.Error as error:
                 pytest.fail(f"{query}\n{error}")
+
+
+def test_the_examples_of_the_catalogue_page_are_valid() -> None:
+    page = (CHECKOUT / "docs" / "catalogue.md").read_text()
+    (policy,) = re.findall(r"```yaml\n(.*?)```", page, re.S)
+    assert len(Policy.model_validate(yaml.safe_load(policy)).sources) == 4
+    (feed,) = re.findall(r"```json\n(.*?)```", page, re.S)
+    assert not [x for x in read_feed(json.loads(feed)) if isinstance(x, Unusable)]
+    schema = json.loads((CHECKOUT / "docs" / "feed.schema.json").read_text())
+    jsonschema.validate(json.loads(feed), schema)
 
 
 def test_the_import_directions_are_those_of_the_architecture_page() -> None:

@@ -24,10 +24,11 @@ class WarehouseFrames(NamedTuple):
     setting_scores: pd.DataFrame  # the preferred score of each setting, model, mode and metric
     features: pd.DataFrame
     models: pd.DataFrame
+    model_languages: pd.DataFrame  # a row a model and a language that it knows
 
 
 def read_frames(home: Home) -> WarehouseFrames:
-    """Settings, preferred scores, features and models."""
+    """Settings, preferred scores, features, models and the languages that they know."""
     with reading(home) as connection:
         return WarehouseFrames(
             connection.execute("SELECT * FROM settings ORDER BY setting_key").df(),
@@ -37,6 +38,7 @@ def read_frames(home: Home) -> WarehouseFrames:
             ).df(),
             connection.execute("SELECT * FROM features").df(),
             connection.execute("SELECT * FROM models").df(),
+            connection.execute("SELECT model_id, language FROM model_languages").df(),
         )
 
 

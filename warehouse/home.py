@@ -71,6 +71,10 @@ class Home:
         return self.path / "corpora"
 
     @property
+    def embeddings(self) -> Path:
+        return self.path / "embeddings"
+
+    @property
     def catalogue(self) -> Path:
         return self.path / "catalogue"
 

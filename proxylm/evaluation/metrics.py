@@ -10,7 +10,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -288,6 +288,17 @@ def spm_status() -> str:
     """
     models = _spm_models()
     return "; ".join([*(f"{m.metric} with {m.path}" for m in models.usable), *models.problems])
+
+
+def flores200_pieces() -> Callable[[str], list[str]] | None:
+    """How the SPM-200 model parts a text; None where `spm_status` says that it is not there."""
+    for model in _spm_models().usable:
+        if model.metric == "spBLEU":
+            from sentencepiece import SentencePieceProcessor
+
+            processor = SentencePieceProcessor(model_file=str(model.path))
+            return partial(processor.encode, out_type=str)
+    return None
 
 
 def _spm_models() -> _SpmModels:

@@ -10,6 +10,7 @@ from proxylm.predictor import intervals
 from proxylm.predictor.inputs import Inputs
 from proxylm.predictor.quality import Quality, assess, fit_rows
 from proxylm.predictor.regressors import make
+from proxylm.predictor.shift import Shift
 from proxylm.predictor.store import Predictor, no_interval_reason, no_proxy_reason, signature
 
 
@@ -34,13 +35,12 @@ def fit(
     fit (see `Inputs.check_trainable`), UsageError for an unknown regressor, protocol or level.
     """
     described = signature(inputs, regressor)
-    quality, held_out = assess(inputs, regressor, protocols, level, jobs)
+    assessed = assess(inputs, regressor, protocols, level, jobs)
     training = inputs.training()
-    known = held_out.dropna(subset=["value"])
-    errors = (known["observed"] - known["value"]).abs().set_axis(known["language"])
     fitted = fit_rows(training, make(regressor, inputs.line_columns))
-    predictor = Predictor(described, fitted, errors)
-    return Fitted(predictor, quality, _out_of_fold(inputs, held_out, level))
+    shift = Shift().fit(training.X, pd.Index(training.settings["language"]))
+    predictor = Predictor(described, fitted, assessed.calibration, shift)
+    return Fitted(predictor, assessed.quality, _out_of_fold(inputs, assessed.out_of_fold, level))
 
 
 def forecast(predictor: Predictor, inputs: Inputs, level: float = intervals.LEVEL) -> pd.DataFrame:

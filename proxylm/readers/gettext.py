@@ -92,7 +92,7 @@ def _side(
             domain = str(path.relative_to(folder)).replace(f"/{fitting[0]}/", "/")
             for entry in _entries(_open(path)):
                 if isinstance(entry, _Entry):
-                    place = f"{path.relative_to(folder)}, {entry.place}"
+                    place = f"{domain.partition('/locale/')[0]} {entry.place}"
                     found[domain, *entry.key] = entry._replace(place=place)
     return found
 

@@ -7,7 +7,10 @@ import pytest
 from tests.cli.conftest import Run
 from warehouse.home import Home
 
-LINES = [f"taa namba {i} iwake sasa hivi\t{'on' if i % 2 else 'off'}" for i in range(12)]
+LINES = [
+    f"washa taa namba {i} ya jikoni sasa hivi tafadhali\t{'on' if i % 2 else 'off'}"
+    for i in range(12)
+]
 INTENT = ["--task", "intent", "--language", "swh_Latn", "--licence", "CC0-1.0"]
 
 

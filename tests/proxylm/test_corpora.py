@@ -1,5 +1,6 @@
 """Reading labelled text, splitting it and keeping it in a file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,14 @@ from hypothesis import strategies as st
 from proxylm.corpora import (
     CorpusSplit,
     Labelled,
+    natural_sizes,
     read_corpus,
     split,
+    split_rows,
     write_corpus,
 )
 from proxylm.errors import InputError
+from proxylm.readers import Row
 
 
 def rows(n: int) -> Labelled:
@@ -77,3 +81,49 @@ def test_another_file_is_no_corpus_file(tmp_path: Path) -> None:
         read_corpus(path)
     with pytest.raises(InputError, match="no such corpus file"):
         read_corpus(tmp_path / "absent.parquet")
+
+
+def as_rows(lines: Labelled, parts: Sequence[str | None] = ()) -> list[Row]:
+    parts = parts or [None] * len(lines)
+    return [
+        Row(text, label, "", part)
+        for text, label, part in zip(lines.texts, lines.labels, parts, strict=True)
+    ]
+
+
+def test_rows_without_a_partition_keep_the_fingerprint_they_always_had() -> None:
+    # Scores in every warehouse rest on it: it must never change.
+    made = split_rows(as_rows(rows(40)), 20, 10)
+    assert made.fingerprint == "3a2eb87cb28f0cbcfe4e85752cb157c41329310c2f9ec6fedd4ee8021b076a01"
+    assert made == split(rows(40), made.fingerprint, 20, 10)
+    assert split_rows(as_rows(rows(40)), 25, 10).fingerprint == made.fingerprint
+    assert split_rows(as_rows(rows(40)), 20, 11).fingerprint != made.fingerprint
+
+
+def test_a_given_partition_is_kept_and_shared_texts_stay_in_test() -> None:
+    parts = ["train"] * 25 + ["dev"] * 5 + ["test"] * 10
+    lines = rows(40)
+    made = split_rows(
+        [*as_rows(lines, parts), Row("text 39", "label 0", "", "train")], 20, 10, dev_size=5
+    )
+    train, dev, test = texts_of(made)
+    assert test == set(lines.texts[30:])
+    assert dev == set(lines.texts[25:30])
+    assert train < set(lines.texts[:25])
+    assert made.fingerprint != split_rows(as_rows(lines), 20, 10, dev_size=5).fingerprint
+    few = split_rows(as_rows(lines, parts), 26, 10)
+    assert len(few.train) == 0
+    assert texts_of(few)[2] == set(lines.texts[30:])  # never training lines
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from(["train", "dev", "test"]))))
+def test_the_natural_sizes_of_a_given_partition_use_all_of_it(
+    lines: list[tuple[int, str]],
+) -> None:
+    given_rows = [Row(f"text {i}", "x", "", part) for i, part in [(99, "test"), *lines]]
+    sizes = natural_sizes(given_rows)
+    made = split_rows(given_rows, sizes.train, sizes.test, sizes.dev)
+    if len(made.train):  # else every training text is a test text as well
+        assert tuple(map(len, (made.train, made.dev, made.test))) == sizes
+    assert texts_of(made)[2] == {row.text for row in given_rows if row.part == "test"}

@@ -48,7 +48,7 @@
         { key: "segment", label: "Line", number: true, value: (one) => one.segment + 1 },
         ...[["source", "Given"], ["hypothesis", "Said"], ["reference", "Wanted"]].map(([key, label]) => ({ key, label, value: (one) => one[key], cell: (one) => h("bdi", {}, one[key] || ""), wide: true })),
       ], rows: said,
-    }) : plm.note(score.hypotheses ? `The outputs were kept in ${score.hypotheses}, which is not there any more.` : "The outputs were not kept, as with all imported scores."));
+    }) : plm.note(score.hypotheses ? `The outputs were kept in ${score.hypotheses}, which is not there any more.` : score.origin === "imported" ? "Imported scores come without the outputs." : "The outputs were not kept."));
   }
 
   async function predicted(main, row, scores, metric) {
