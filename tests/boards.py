@@ -80,6 +80,9 @@ def fill(
                 ("lolo", "lightgbm", "rmse", 3.21), ("lolo", "train-mean", "rmse", 9.5),
                 ("lolo", "best one-proxy line", "rmse", 5.0), ("lolo", "lightgbm", "coverage", 0.9),
                 ("lolo", "lightgbm", "shared_run_group", 0.475),
+                ("lolo", "lightgbm", "coverage:0.5", 0.55),
+                ("lolo", "lightgbm", "rmse:swh_Latn", 6.5),
+                ("lolo", "lightgbm", "coverage:0.9", 0.9),
             ]:  # fmt: skip
                 add("predictor_quality", predictor_id=f"p-{metric}-{model}", protocol=protocol,
                     regressor=regressor, statistic=statistic, value=value, n_rows=50,

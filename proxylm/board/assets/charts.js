@@ -137,6 +137,20 @@
       { data: { values: [{ level }] }, mark: { type: "rule", strokeDash: [4, 4], color: soft }, encoding: { x: { field: "level", type: "quantitative" } } },
     ] }));
 
+  plm.levelsChart = (levels) => plm.chart("Promise and truth of the intervals",
+    "Share of held-out scores inside intervals of several levels. On the dashed line intervals hold exactly what they promise; above it they are wider than that.",
+    ({ soft }) => {
+      const scale = { domain: [0, 1] };
+      return { height: 260, layer: [diagonal([0, 1], soft), {
+        data: { values: levels }, mark: { type: "line", point: { size: 50, filled: true } },
+        encoding: {
+          x: { field: "level", type: "quantitative", scale, axis: { format: "%" }, title: "Promised" },
+          y: { field: "inside", type: "quantitative", scale, axis: { format: "%" }, title: "Inside" },
+          color: { field: "model", type: "nominal" },
+          tooltip: [{ field: "model" }, ...["level", "inside", "languages"].map((field) => ({ field, format: ".0%" }))],
+        } }] };
+    });
+
   plm.trackChart = (days, metric) => plm.chart("Track record over time",
     "Error of the forecasts whose score arrived on a day, and of all until then.",
     () => ({ height: 240, data: { values: days }, encoding: { x: { field: "day", type: "temporal", title: "Day on which the scores arrived" } }, layer: [

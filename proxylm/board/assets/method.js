@@ -11,7 +11,7 @@
       h("h2", {}, "What a prediction is"),
       paragraph("Where nobody knows the score it is a ", plm.term("forecast"), ". Where the score is known, the board shows the value of a predictor that was fitted without the row's language (",
         plm.term("out of fold"), "). Values of a predictor that had seen the score are never shown."),
-      paragraph("Intervals come from held-out errors in other languages. They hold on average; in a single language the share inside may be far from the promise, which the page Trust shows language by language. With fewer than nine languages there is no honest interval, so none is given."),
+      paragraph("Intervals come from held-out errors in other languages. A single language may still be far from the promise, which the page Trust shows language by language. Where too few languages are known, or a setting is far from all that is known, there is no honest interval, so none is given or the predictor abstains."),
       h("h2", {}, "What was left out"), h("dl", {}, Object.entries(plm.protocols).flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, `${text}.`)])),
       h("h2", {}, "Leak alarm"), leaks(),
       h("h2", {}, "Noise floor"), paragraph("Observed scores are uncertain themselves. Where an error is near the ", plm.term("noise floor"), ", a better predictor could not be told from a worse one. It is not known where scores came without an uncertainty."),

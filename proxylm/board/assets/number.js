@@ -55,7 +55,7 @@
     const predictor = plm.rowsOf(await plm.load("predictors")).find((one) => one.predictor_id === row.predictor_id) || {};
     main.append(plm.facts([
       ["Interval", row.lower === null ? "none can be given" : `${plm.interval(row.lower, row.upper, metric)} at ${plm.share(row.level)}`],
-      ["Kind", KINDS[row.prediction_kind] || row.prediction_kind], ["Left out", row.protocol && `${row.protocol}: ${plm.protocols[row.protocol] || ""}`], ["Abstained", row.reason],
+      ["Kind", KINDS[row.prediction_kind] || row.prediction_kind], ["Left out", row.protocol && `${row.protocol}: ${plm.protocolText(row.protocol)}`], ["Abstained", row.reason],
       ["Made", plm.minute(row.made_at)], ["Predictor", h("code", {}, row.predictor_id)], ["Regressor", predictor.regressor],
       ["Inputs", predictor.input_set && `${predictor.input_set}, features ${predictor.feature_set}`], ["Fitted on", predictor.n_rows && plm.plural(predictor.n_rows, "row")],
     ]));

@@ -61,7 +61,7 @@
   // The words of the board; the page "Method" lists them all.
   plm.words = {
     predicted: "Score that the predictor expects, from the scores of cheap proxy models.",
-    interval: "Range that is made to hold the observed score in 9 of 10 settings (or the level that is given).",
+    interval: "Range made for new languages: in at least 90 % of them at least 90 % of the settings are to lie inside (or as the level says).",
     meanInterval: "Mean of the settings' intervals: holds for a typical setting of the row.",
     observed: "Score of the model itself: measured here, or imported from a publication. ± is its own uncertainty, 95 %.",
     error: "Predicted minus observed, in the metric's units.",

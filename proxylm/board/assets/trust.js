@@ -8,11 +8,13 @@
     by_run: "Whole fine-tunings left out",
     by_run_pair: "Whole fine-tunings left out, both directions together",
     unseen: "Languages that the model was not pre-trained on left out",
+    unseen_reverse: "Languages that it was pre-trained on left out",
     cross_dataset: "Fitted on one collection of records, judged on another",
     incremental: "Fitted on growing parts of the random split",
     random: "Random rows left out, as in the paper; they share fine-tunings with the others",
   };
   plm.protocols = PROTOCOLS;
+  plm.protocolText = (name) => PROTOCOLS[name] || PROTOCOLS[name.replace(/_\d+$/, "")] || name;
 
   // Quality by target and protocol: {model_id, mode, protocol, regressor, error, values: {statistic: value}, naive: {name: error}}.
   plm.qualityOf = (tab, model = null) => {
@@ -25,29 +27,37 @@
     });
   };
 
+  // The language with the largest error: statistics "rmse:<language>" are there for the worst ones.
+  const worst = (line) => Object.entries(line.values).filter(([name]) => name.startsWith("rmse:"))
+    .map(([name, value]) => [name.slice(5), value]).sort((a, b) => b[1] - a[1])[0];
+
+  // What intervals of several levels promise and hold: statistics "coverage:<level>" of LOLO.
+  plm.levelsOf = (tab) => plm.qualityOf(tab).filter((line) => line.protocol === "lolo").flatMap((line) =>
+    Object.entries(line.values).filter(([name]) => name.startsWith("coverage:")).map(([name, inside]) => ({
+      model: plm.modelText(line), level: Number(name.slice(9)), inside, languages: line.values[`languages_covered:${name.slice(9)}`] ?? null,
+    })));
+
   // One sentence a model: how far off it is in a new language, and against what.
   plm.verdicts = (tab, model = null) => plm.qualityOf(tab, model).filter((line) => line.protocol === "lolo").map((line) => {
     const score = (value) => plm.number(value, tab.metric === "comet" ? 4 : 2);
     const beside = Object.entries(line.naive).map(([name, error]) => `${score(error)} from ${BASELINES[name]}`);
-    const { coverage, noise_floor: noise, shared_run_group: leak } = line.values;
+    const { coverage, languages_covered: covered, noise_floor: noise, shared_run_group: leak } = line.values;
     return h("p", { class: "verdict" }, h("b", {}, `${plm.modelText(line)}: `),
       `in a language that was left out, predictions are off by ${score(line.error)} ${tab.metric} (`, plm.term("root mean square", "rmse"), ")",
+      worst(line) ? `, most in ${plm.languageText(worst(line)[0])}: ${score(worst(line)[1])}` : "",
       beside.length ? `; guessing would be off by ${beside.join(" and ")}` : "", ". ",
-      coverage !== undefined ? `${plm.share(coverage)} of the observed scores were inside their interval. ` : "",
+      coverage !== undefined ? `${plm.share(coverage)} of the observed scores were inside their interval${covered === undefined ? "" : `; the promise held in ${plm.share(covered)} of the languages`}. ` : "",
       noise !== undefined && noise !== null ? h("span", {}, "The ", plm.term("noise floor"), ` is ${score(noise)}. `) : "",
       leak ? h("strong", { class: "alarm" }, `${plm.share(leak)} of the test rows share a fine-tuning with training: something wholly new may be harder.`) : "");
   });
 
   plm.qualityTable = (lines, metric) => {
     const score = (value) => (value === null || value === undefined ? null : plm.number(value, metric === "comet" ? 4 : 2));
-    // Statistics "rmse:<language>" are there for the worst languages.
-    const worst = (row) => Object.entries(row.values).filter(([name]) => name.startsWith("rmse:"))
-      .map(([name, value]) => [name.slice(5), value]).sort((a, b) => b[1] - a[1])[0];
     const column = (key, label, hint, value, cell = value) => ({ key, label, hint, number: true, value, cell: (row) => cell(row) ?? null });
     return plm.table({
       caption: `Quality on rows that were left out, ${metric}`,
       columns: [
-        { key: "protocol", label: "Left out", value: (row) => row.protocol, cell: (row) => h("span", { title: PROTOCOLS[row.protocol] }, row.protocol) },
+        { key: "protocol", label: "Left out", value: (row) => row.protocol, cell: (row) => h("span", { title: plm.protocolText(row.protocol) }, row.protocol) },
         { key: "model", label: "Model", value: plm.modelText },
         column("error", "Error", plm.words.rmse, (row) => row.error, (row) => score(row.error)),
         column("mean", "Mean", `Error of ${BASELINES["train-mean"]}`, (row) => row.naive["train-mean"], (row) => score(row.naive["train-mean"])),
@@ -78,6 +88,8 @@
       const lines = plm.byLanguage(both, tab).sort((a, b) => b.rmse - a.rmse);
       const judged = lines.filter((line) => line.inside !== null);
       main.append(plm.scatter(both, metric), plm.calibration(both, metric));
+      const levels = plm.levelsOf(tab);
+      if (levels.length > 1) main.append(plm.levelsChart(levels));
       if (judged.length) main.append(plm.coverageChart(judged, both.find((row) => row.level !== null).level));
       main.append(plm.worst(lines, metric), plm.table({
         caption: `Error by language, ${metric}`,

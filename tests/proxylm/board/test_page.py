@@ -114,6 +114,9 @@ def test_decisions_and_the_queue_are_shown(browse: Browse) -> None:
     shown = page.open("trust?task=mt&metric=spBLEU")
     assert "Alarm: forecasts no longer hold" in shown.locator("main").inner_text()
     assert len(page.table("Graded forecasts")) > 0
+    verdict = shown.locator(".verdict").first.inner_text()
+    assert "off by 3.21 spBLEU (root mean square), most in Swahili: 6.50; guessing" in verdict
+    assert "48 % of the test rows share a fine-tuning with training" in verdict
 
 
 def test_an_empty_warehouse_says_what_is_missing(browse: Browse, make_site: MakeSite) -> None:
