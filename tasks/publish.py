@@ -82,7 +82,9 @@ def _samples(home: Home, scores: pd.DataFrame) -> pd.DataFrame:
         if not path.resolve().is_relative_to(home.runs) or not path.is_file():
             continue
         try:
-            lines = pq.read_table(path, filters=[("segment", "<", SAMPLE_LINES)]).to_pandas()
+            lines = pq.read_table(
+                path, columns=SAMPLE_COLUMNS, filters=[("segment", "<", SAMPLE_LINES)]
+            ).to_pandas()
         except (pa.ArrowException, OSError):
             continue  # a damaged file has no sample; the score stands on its own
         texts = {
