@@ -78,7 +78,7 @@
         return { height: 400, layer: [
           { data, mark: { type: "rule", clip: true },
             params: [{ name: "chosen", select: { type: "point", fields: ["model"] }, bind: "legend" }],
-            encoding: { x, color, opacity: opacity(0.13),
+            encoding: { x, color, opacity: opacity(Math.max(0.13, Math.min(0.5, 40 / shown.length))),
               y: { field: "lower", type: "quantitative", scale, title: `Predicted ${metric}` }, y2: { field: "upper" } } },
           diagonal(domain, soft),
           { data, mark: { type: "point", filled: true, size: 22, clip: true },
