@@ -25,10 +25,11 @@ from proxylm.predictor.regressors.train_mean import TrainMean
 __all__ = ["REGRESSORS", "Floats", "Regressor", "WithSpread", "check_name", "make"]
 
 REGRESSORS: dict[str, Callable[[Sequence[str]], Regressor]] = {
-    "proxylm-ops": ProxyLMOps,
+    "proxylm-ops": partial(ShiftAware, base="gp-and-trees"),
+    "gp-and-trees": ProxyLMOps,
     "gp": GaussianProcess,
     "lightgbm": RidgeAndTrees,
-    "lightgbm-shift-aware": ShiftAware,
+    "lightgbm-shift-aware": partial(ShiftAware, base="lightgbm"),
     "lightgbm-paper": PaperLightGBM,
     "lightgbm-paper-fixed": partial(PaperLightGBM, search=False),
     "xgboost": PaperXGBoost,

@@ -86,9 +86,13 @@ def test_a_known_corpus_is_left_to_the_base_and_a_new_one_leans_on_the_proxy(
 ) -> None:
     base = make("lightgbm", inputs.line_columns).fit(inputs.X, inputs.y)
     proxy = make("copy-best-proxy", inputs.line_columns).fit(inputs.X, inputs.y)
-    aware = ShiftAware(inputs.line_columns).fit(inputs.X, inputs.y, inputs.settings)
+    aware = ShiftAware(inputs.line_columns, base="lightgbm").fit(
+        inputs.X, inputs.y, inputs.settings
+    )
     np.testing.assert_array_equal(aware.predict(inputs.X, inputs.settings), base.predict(inputs.X))
-    new = inputs.settings.assign(train_corpus="other")
+    half_new = inputs.settings.assign(train_corpus="other")
+    np.testing.assert_array_equal(aware.predict(inputs.X, half_new), base.predict(inputs.X))
+    new = half_new.assign(test_corpus="other")
     weight = aware.weight(inputs.X, new)
     assert (weight <= aware.trust).all()
     assert weight.max() == pytest.approx(aware.trust)
@@ -97,7 +101,7 @@ def test_a_known_corpus_is_left_to_the_base_and_a_new_one_leans_on_the_proxy(
         weight * base.predict(inputs.X) + (1 - weight) * proxy.predict(inputs.X),
     )
     assert (aware.weight(inputs.X * 100, new) < 0.1).all()
-    again = ShiftAware(inputs.line_columns).set_state(aware.get_state())
+    again = ShiftAware(inputs.line_columns, base="lightgbm").set_state(aware.get_state())
     np.testing.assert_array_equal(again.predict(inputs.X, new), aware.predict(inputs.X, new))
 
 
