@@ -28,7 +28,6 @@ from proxylm.predictor.regressors.copy_best_proxy import CopyBestProxy
 from proxylm.predictor.regressors.one_proxy_line import OneProxyLine
 from proxylm.predictor.shift import Shift
 
-
 PLAIN: dict[str, Callable[[Sequence[str]], Regressor]] = {
     "copy": CopyBestProxy,
     "line": OneProxyLine,
