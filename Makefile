@@ -56,6 +56,8 @@ bench: $(SET_UP) ## Run the benchmarks.
 	$(BIN)/python benchmarks/features.py
 	$(BIN)/python benchmarks/inference.py
 	$(BIN)/python benchmarks/many_languages.py
+	$(BIN)/python benchmarks/board.py
+	$(BIN)/python benchmarks/retrain.py
 
 serve: $(SET_UP) ## Start a Prefect server, pools, deployments and a worker; Ctrl-C ends them.
 	PLM_HOME=$(abspath $(HOME_FOLDER)) $(BIN)/python deployments/serve.py

@@ -10,7 +10,20 @@ import sys
 
 import typer
 
-from cli import catalogue, corpora, language, look, records, sources, upkeep, work
+from cli import (
+    advice,
+    advise,
+    catalogue,
+    corpora,
+    judge,
+    language,
+    look,
+    predict,
+    records,
+    sources,
+    upkeep,
+    work,
+)
 from proxylm.errors import ProxyLMError
 from proxylm.escaping import shown_lines
 
@@ -22,7 +35,20 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: importing rich would double the time to show it
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (work, records, catalogue, language, corpora, sources, look, upkeep):
+for module in (
+    work,
+    predict,
+    advice,
+    advise,
+    records,
+    catalogue,
+    language,
+    corpora,
+    sources,
+    look,
+    judge,
+    upkeep,
+):
     module.add_commands(app)
 
 

@@ -19,7 +19,7 @@ _FOLDERS = (
     "runs",
     "corpora",
     "catalogue",
-    "site",
+    "sites",
     "backups",
 )
 
@@ -81,6 +81,7 @@ class Home:
 
     @property
     def site(self) -> Path:
+        """Link to the newest site below `sites`; absent until one is published."""
         return self.path / "site"
 
     @property

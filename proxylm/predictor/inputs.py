@@ -2,8 +2,9 @@
 
 Inputs are made here and nowhere else, for training and for prediction alike. A column's name
 says where it comes from: `proxy:` another model's score, `own:` the estimated model's own
-zero-shot score, `mean:` a proxy's mean over settings that share something, `feature:` a fact of
-data or languages, `setting:` a part of the setting itself. An absent value is NaN, never 0.
+zero-shot score, `mean:` a proxy's mean over settings that share something, `feature:` a statistic
+of data or a distance of languages, `fact:` what a source says of languages and models, `setting:` a
+part of the setting itself. An absent value is NaN, never 0.
 This module knows no regressor and no file.
 """
 
@@ -29,12 +30,6 @@ MINIMUM_LANGUAGES = 3
 MINIMUM_PRESENT = 0.2
 """Share of training rows in which a column has to be present."""
 
-SHARED = {
-    "source": ["source_lang", "train_corpus", "train_size"],
-    "target": ["target_lang", "test_corpus"],
-}
-"""What settings share in the two means of each proxy score: the training side, the test side."""
-
 
 @dataclass(frozen=True)
 class Frames:
@@ -44,6 +39,7 @@ class Frames:
     setting_scores: pd.DataFrame  # a row a (setting, model, mode, metric)
     features: pd.DataFrame  # a row a (setting, feature set, name)
     models: pd.DataFrame  # a row a model and revision, with its roles
+    model_languages: pd.DataFrame | None = None  # a row a model and a language that it knows
 
 
 @dataclass(frozen=True)
@@ -131,11 +127,13 @@ class Inputs:
         raise InputError(f"{self.target} cannot be fitted: {reason}. {how}")
 
     def content_digest(self) -> str:
-        """SHA-256 over the training rows: keys, languages, inputs and scores."""
+        """SHA-256 over the training rows: keys, settings, inputs, scores and their noise."""
         training = self.training()
-        numbers = np.column_stack([training.X, training.y]).astype("<f8")
+        numbers = np.column_stack([training.X, training.y, training.half_width]).astype("<f8")
         numbers[np.isnan(numbers)] = np.nan  # one bit pattern for every NaN
-        groups = training.settings[["source_lang", "target_lang", "run_group"]]
+        groups = training.settings[
+            ["source_lang", "target_lang", "train_corpus", "test_corpus", "run_group"]
+        ]
         return digest(
             {
                 "keys": training.X.index.tolist(),
@@ -193,20 +191,53 @@ def _score_columns(frames: Frames, target: Target, keys: pd.Index) -> pd.DataFra
     return scores.assign(name=name).pivot(index="setting_key", columns="name", values="value")
 
 
+def sides(settings: pd.DataFrame) -> dict[str, list[pd.Series]]:
+    """What tells settings with the same training side and those with the same test set.
+
+    A text to translate is in one language and its translations are in others: in MT a test set
+    is one of a pair of languages.
+    """
+    test = ["target_lang", "test_corpus"]
+    if settings["task"].eq("mt").all():
+        test.insert(0, "source_lang")
+    return {"run": [settings["run_group"]], "test": [settings[column] for column in test]}
+
+
 def _means(proxies: pd.DataFrame, settings: pd.DataFrame) -> pd.DataFrame:
-    """The means of each of `proxies` over settings on the same training side or test side.
+    """The means of each of `proxies` over settings of the same training run or test set.
 
     They need proxy scores alone, so they are known wherever the proxies have been run. The
     predicted metric's are enough; those of the other metrics added nothing on published records.
     """
-    sides = []
-    for side, columns in SHARED.items():
-        keys = [settings[column] for column in columns]
+    found = []
+    for side, keys in sides(settings).items():
         means = proxies.groupby(keys, dropna=False).transform("mean")
-        sides.append(
+        found.append(
             means.set_axis([f"mean:{side}:{name[6:]}" for name in map(str, proxies)], axis=1)
         )
-    return pd.concat(sides, axis=1)
+    return pd.concat(found, axis=1)
+
+
+def _facts(frames: Frames, target: Target, settings: pd.DataFrame) -> pd.DataFrame:
+    """What sources say of each setting's languages, and whether the models know them.
+
+    A model without a list of languages is unknown, not without languages: it gives no column.
+    """
+    rows = frames.features[frames.features["feature_set"] == facts.FEATURE_SET]
+    rows = rows[rows["setting_key"].isin(settings.index)]
+    rows = rows.assign(name="fact:" + rows["name"].astype(str))
+    found = rows.pivot(index="setting_key", columns="name", values="value")
+    found = found.reindex(settings.index)
+    if frames.model_languages is None:
+        return found
+    proxies = {model_id for model_id, _ in _roles(frames.models, "proxy_modes")}
+    listed = frames.model_languages.groupby("model_id")["language"].agg(set)
+    for model_id in sorted({target.model_id, *proxies} & set(listed.index)):
+        kind = "own" if model_id == target.model_id else model_id
+        for side in ("source", "target"):
+            known = settings[f"{side}_lang"].isin(listed[model_id])
+            found[f"fact:{side}_known:{kind}"] = known.astype(float)
+    return found
 
 
 def _features(
@@ -224,8 +255,14 @@ def _features(
     return feature_set, rows.pivot(index="setting_key", columns="name", values="value")
 
 
-def build_inputs(frames: Frames, target: Target, feature_set: str | None = None) -> Inputs:
+def build_inputs(
+    frames: Frames, target: Target, feature_set: str | None = None, metadata: bool = True
+) -> Inputs:
     """Inputs of `target` for the settings of its task, whatever the order of the frames' rows.
+
+    Without `metadata` the facts about languages and models are left out. They are left out too
+    where the model's own zero-shot scores are inputs: those say more, and on the published records
+    the facts beside them made errors larger.
 
     The model's own score in the predicted mode is no input in any metric, nor is a score that
     is itself estimated for another model. Columns are kept that are present in at least 20 % of
@@ -260,7 +297,9 @@ def build_inputs(frames: Frames, target: Target, feature_set: str | None = None)
     means = _means(proxies[_named(proxies, "proxy:", f"/{target.metric}")], settings)
     training = y.notna() & proxies.notna().any(axis=1)
     feature_set, features = _features(frames, keys, keys[training], feature_set)
-    X = pd.concat([score_columns, means, features.reindex(keys)], axis=1)
+    metadata = metadata and not score_columns.columns.str.startswith("own:").any()
+    said = _facts(frames, target, settings) if metadata else pd.DataFrame(index=keys)
+    X = pd.concat([score_columns, means, features.reindex(keys), said], axis=1)
     X["setting:train_size"] = settings["train_size"]
     if target.task == "mt":
         X["setting:into_english"] = settings["target_lang"] == "eng_Latn"

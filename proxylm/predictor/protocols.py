@@ -2,12 +2,16 @@
 
 `random` is the paper's and leaks: settings of one fine-tuning land on both sides. `by_run` and
 `by_run_pair` hold out whole fine-tunings; `lolo` holds out all settings of a language, on either
-side (leave one language out, as in the paper). This module knows no regressor and no score: it
-cuts rows by what the settings are.
+side (leave one language out, as in the paper). `unseen`, `cross_dataset` and `incremental` are the
+paper's too: languages that a model was not pre-trained on, one file of records for another, and
+less to train on. This module knows no regressor and no score: it cuts rows by what the settings
+are. The paper's seeds give the paper's rows where these are in the order of its files.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +29,20 @@ PUBLISHED_COMET_LANGUAGES = (
     "kor_Hang", "mar_Deva", "mya_Mymr", "pan_Guru", "plt_Latn", "rus_Cyrl", "sin_Sinh", "snd_Arab",
     "som_Latn", "tam_Taml", "vie_Latn", "xho_Latn", "zho_Hans",
 )
-# fmt: on
 """The 29 languages of the paper's COMET errors: pass them as `languages` to compare with those."""
+
+PUBLISHED_UNSEEN_LANGUAGES = (
+    "dik_Latn", "ewe_Latn", "fao_Latn", "hne_Deva", "kin_Latn", "kir_Cyrl", "lmo_Latn", "mri_Latn",
+    "sna_Latn", "tat_Cyrl", "tuk_Latn",
+)
+"""The paper's languages of mt560 that M2M100 was not trained on. NLLB was trained on all."""
+# fmt: on
+
+MINIMUM_TRAINING_ROWS = 10
+"""Rows below which `incremental` fits nothing."""
+
+PORTIONS = (5, 10, 20, 35, 50, 75, 90)
+"""Percent of the training rows that `incremental` leaves."""
 
 Rows = npt.NDArray[np.intp]
 
@@ -36,7 +52,8 @@ class Fold:
     """One fit and the rows it is tested on.
 
     An error is the mean over `group` of the mean over parts of the RMSE of the group's rows in
-    that part. So the folds of one seed share a group and are pooled.
+    that part. So the folds of one seed share a group and are pooled. Folds that share one `train`
+    are fitted once.
     """
 
     group: str  # the language held out, or the seed
@@ -52,12 +69,25 @@ class Split:
     folds: tuple[Fold, ...]
     notes: tuple[str, ...] = ()
 
+    @property
+    def by_language(self) -> bool:
+        """Whether the groups are the languages held out."""
+        return self.protocol in ("lolo", "unseen", "unseen_reverse")
+
 
 def _stratum(settings: pd.DataFrame) -> pd.Series:
     """What `random` keeps in proportion: for MT train corpus = test corpus, else the source."""
     if settings["task"].eq("mt").all():
         return settings["train_corpus"] == settings["test_corpus"]
     return settings["source_lang"]
+
+
+def development_half(language: str) -> bool:
+    """Whether choices of method may be made on this language; the other half judges them.
+
+    Fixed by a hash of the code, so it is the same everywhere and nobody chose it.
+    """
+    return hashlib.sha256(language.encode()).digest()[-1] % 2 == 0
 
 
 def random(settings: pd.DataFrame, seeds: Sequence[int] = SEEDS) -> Split:
@@ -134,12 +164,94 @@ def lolo(settings: pd.DataFrame, languages: Sequence[str] | None = None) -> Spli
     return Split("lolo", tuple(folds), notes)
 
 
+def unseen(
+    settings: pd.DataFrame,
+    languages: Sequence[str] = PUBLISHED_UNSEEN_LANGUAGES,
+    reverse: bool = False,
+) -> Split:
+    """Train without `languages`, test on each of them, source and target side apart.
+
+    With `reverse` these alone are trained on and all others tested. Raises InputError where
+    nothing is left on either side.
+    """
+    name = "unseen_reverse" if reverse else "unseen"
+    source = settings["source_lang"].to_numpy()
+    target = settings["target_lang"].to_numpy()
+    has_unseen = np.isin(source, languages) | np.isin(target, languages)
+    # what is on both sides of every row, English in mt560, is no language to hold out
+    common = {x for x in {*source, *target} if ((source == x) | (target == x)).all()}
+    held = {*source[has_unseen != reverse], *target[has_unseen != reverse]} - common
+    held = held - {*languages} if reverse else held & {*languages}
+    is_held = np.isin(source, list(held)) | np.isin(target, list(held))
+    train = np.flatnonzero(~is_held)
+    if not held or not len(train):
+        raise InputError(
+            f"{name} needs settings with and without the languages that the paper calls unseen. "
+            f"Leave {name} out for these settings."
+        )
+    folds = []
+    for language in sorted(held):
+        sides = {"source": source == language, "target": target == language}
+        tests = {part: np.flatnonzero(rows) for part, rows in sides.items() if rows.any()}
+        folds.append(Fold(language, train, tests))
+    return Split(name, tuple(folds))
+
+
+def cross_dataset(settings: pd.DataFrame) -> Split:
+    """Train on the first file of records and test on the others, all rows of each at once.
+
+    The column `records` says from which file a setting is; without two InputError.
+    """
+    files = settings["records"] if "records" in settings else pd.Series("", settings.index)
+    names = list(dict.fromkeys(sorted(files)))
+    if len(names) < 2:
+        raise InputError(
+            "cross_dataset needs the records of two experiments, mt560 and nusa in the release. "
+            "Leave cross_dataset out, or pass a folder that holds both files."
+        )
+    train = np.flatnonzero(files == names[0])
+    folds = [Fold(name, train, {"all": np.flatnonzero(files == name)}) for name in names[1:]]
+    return Split("cross_dataset", tuple(folds))
+
+
+def incremental(settings: pd.DataFrame, percent: int, seeds: Sequence[int] = SEEDS) -> Split:
+    """`random` with only `percent` of its training rows, stratified as in the paper.
+
+    Raises InputError where so few rows are left that nothing can be fitted on them.
+    """
+    strata = _stratum(settings).to_numpy()
+    whole = random(settings, seeds)
+    folds = []
+    for seed, fold in zip(seeds, whole.folds, strict=True):
+        counts = pd.Series(strata[fold.train]).value_counts()
+        n_kept = int(np.ceil(percent / 100 * len(fold.train)))
+        if n_kept < MINIMUM_TRAINING_ROWS:
+            raise InputError(
+                f"incremental_{percent} leaves {n_kept} rows to train on, "
+                f"{MINIMUM_TRAINING_ROWS} are needed. Take a larger portion."
+            )
+        stratified = counts.min() >= 2 and len(counts) <= min(n_kept, len(fold.train) - n_kept)
+        _, kept = train_test_split(
+            fold.train,
+            test_size=n_kept,
+            random_state=seed,
+            stratify=strata[fold.train] if stratified else None,
+        )
+        folds.append(Fold(fold.group, np.sort(kept), fold.tests))
+    return Split(f"incremental_{percent}", tuple(folds), whole.notes)
+
+
 PROTOCOLS: dict[str, Callable[[pd.DataFrame], Split]] = {
     "random": random,
     "by_run": by_run,
     "by_run_pair": by_run_pair,
     "lolo": lolo,
+    "unseen": unseen,
+    "unseen_reverse": partial(unseen, reverse=True),
+    "cross_dataset": cross_dataset,
+    **{f"incremental_{percent}": partial(incremental, percent=percent) for percent in PORTIONS},
 }
+"""Name to what cuts the rows; InputError where the settings do not allow it."""
 
 
 def shared_with_training(settings: pd.DataFrame, split: Split) -> dict[str, float]:

@@ -22,12 +22,15 @@ import proxylm
 from proxylm.errors import InputError
 from proxylm.identity import canonical_json, digest
 from proxylm.predictor import intervals
+from proxylm.predictor.error_scale import describe
+from proxylm.predictor.fewshot import KnownErrors
 from proxylm.predictor.inputs import Inputs
 from proxylm.predictor.regressors import Regressor, make
+from proxylm.predictor.shift import Shift
 
-FORMAT = 1
+FORMAT = 3
 PREDICTOR, BOOSTER, SUMS = "predictor.json", "booster.txt", "SHA256SUMS"
-PACKAGES = ("lightgbm", "numpy", "pandas", "scikit-learn")
+PACKAGES = ("lightgbm", "numpy", "pandas", "scikit-learn", "scipy")
 
 
 def _code_version() -> str:
@@ -71,11 +74,13 @@ def no_proxy_reason(columns: list[str]) -> str:
 
 @dataclass(frozen=True)
 class Predictor:
-    """A fitted regressor with the errors from which its intervals are made."""
+    """A fitted regressor with what its intervals are made from."""
 
     signature: Mapping[str, Any]
     regressor: Regressor
-    errors: pd.Series  # absolute LOLO out-of-fold errors, indexed by language
+    calibration: intervals.Calibration
+    shift: Shift  # how far a row is from the training rows
+    known: KnownErrors | None = None  # errors with the fine-tuning held out; see `fewshot`
 
     @property
     def predictor_id(self) -> str:
@@ -97,28 +102,29 @@ class Predictor:
 
         `settings`, the rows of `Inputs.settings`, is for regressors that use what a setting is.
         Columns of `X` that the predictor does not have are ignored, absent ones are NaN. A row
-        without any proxy score is `abstained`, its numbers NaN, with the reason. Where the
-        languages known are too few for an interval of that level, lower, upper and level are NaN
-        and the reason says so; the status is still `predicted`. Raises UsageError for a level
-        outside 0 to 1.
+        without any proxy score, or too far from the training rows (see `shift`), is `abstained`,
+        its numbers NaN, with the reason. Where the languages known are too few for an interval of
+        that level, lower, upper and level are NaN and the reason says so; the status is still
+        `predicted`. Raises UsageError for a level outside 0 to 1.
         """
         X = X.reindex(columns=self.columns).astype(float)
         proxies = [column for column in self.columns if column.startswith("proxy:")]
-        abstained = X[proxies].isna().all(axis=1)
-        half_width = intervals.half_width(self.errors, level)
+        reason = pd.Series(self.shift.reasons(X), X.index, dtype=object)
+        reason[X[proxies].isna().all(axis=1)] = no_proxy_reason(proxies)
+        abstained = reason.notna()
         metric = self.signature["metric"]
         values = np.empty(0)
         if len(X):
             values = intervals.clip(self.regressor.predict(X, settings), metric)
-        lower, upper = intervals.bounds(values, np.full(len(X), half_width), metric)
+        half_widths = self.calibration.half_widths(describe(X, values, metric), level)
+        half_widths = half_widths * self.shift.widening(X)
+        lower, upper = intervals.bounds(values, half_widths, metric)
         table = pd.DataFrame({"value": values, "lower": lower, "upper": upper}, index=X.index)
-        table["level"] = level if np.isfinite(half_width) else np.nan
+        table["level"] = np.where(np.isfinite(half_widths), level, np.nan)
         table.loc[abstained, ["value", "lower", "upper", "level"]] = np.nan
         table["status"] = np.where(abstained, "abstained", "predicted")
-        table["reason"] = pd.Series([None] * len(X), X.index, dtype=object)
-        if not np.isfinite(half_width):
-            table["reason"] = no_interval_reason(self.errors.index.nunique(), level)
-        table.loc[abstained, "reason"] = no_proxy_reason(proxies)
+        unbounded = no_interval_reason(self.calibration.n_languages, level)
+        table["reason"] = reason.mask(~abstained & ~np.isfinite(half_widths), unbounded)
         return table
 
     def save(self, folder: Path) -> None:
@@ -136,8 +142,9 @@ class Predictor:
                 "predictor_id": self.predictor_id,
                 "signature": dict(self.signature),
                 "state": state,
-                "languages": self.errors.index.tolist(),
-                "errors": self.errors.tolist(),
+                "calibration": self.calibration.get_state(),
+                "shift": self.shift.get_state(),
+                "known": self.known.get_state() if self.known else None,
             }
         )
         sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
@@ -170,8 +177,10 @@ class Predictor:
             state["booster"] = files[BOOSTER]
         regressor = make(described["regressor"], ())
         regressor.set_params(**described["parameters"])
-        errors = pd.Series(content["errors"], content["languages"], dtype=float)
-        return cls(described, regressor.set_state(state), errors)
+        calibration = intervals.Calibration.from_state(content["calibration"])
+        shift = Shift().set_state(content["shift"])
+        known = KnownErrors.of_state(content["known"]) if content["known"] else None
+        return cls(described, regressor.set_state(state), calibration, shift, known)
 
 
 def no_interval_reason(n_languages: int, level: float) -> str:

@@ -16,7 +16,7 @@ def retrained(published_home: Home, tmp_path_factory: pytest.TempPathFactory) ->
     copy = tmp_path_factory.mktemp("retrained") / "plm"
     shutil.copytree(published_home.path, copy, symlinks=True)
     home = Home.find(copy)
-    retrain(str(copy), task_name="intent")
+    retrain(str(copy), task_name="intent", regressor="lightgbm")  # the default takes minutes
     predict(str(copy))
     return home
 

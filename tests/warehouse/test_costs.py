@@ -252,7 +252,7 @@ def test_published_records_cost_nothing_known_and_the_ledger_is_quick(
         "SELECT estimated_basis, count(*), count(proxy_seconds), count(estimated_seconds) "
         "FROM cost_ledger GROUP BY ALL",
     )
-    assert time.perf_counter() - began < 2  # 0.3 s for 4,555 settings and 69,585 scores
+    assert time.perf_counter() - began < 10  # 0.3 s on an idle machine
     board = rows(
         published_home,
         "SELECT count(DISTINCT (setting_key, model_id, mode)) FROM leaderboard",

@@ -1,7 +1,6 @@
 """Frames to fit on: a made-up matrix of languages, and the published records as frames."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 
@@ -10,8 +9,7 @@ import pandas as pd
 import pytest
 
 from proxylm.predictor import Frames
-from proxylm.published import read_records
-from proxylm.records import Bundle
+from proxylm.predictor.frames import Records, read_release
 
 MakeFrames = Callable[..., Frames]
 
@@ -101,32 +99,6 @@ def _matrix(
     )
 
 
-def _frames_of(bundle: Bundle) -> Frames:
-    """The frames that the warehouse makes of a bundle, with its join of settings and scores."""
-    tables = {
-        name: pd.DataFrame([asdict(record) for record in getattr(bundle, name)])
-        for name in ("settings", "scores", "evaluations", "runs", "features", "models")
-    }
-    runs = tables["runs"][
-        ["run_id", "model_id", "revision", "mode", "train_corpus", "train_size", "languages"]
-    ]
-    evaluations = tables["evaluations"].merge(runs, on="run_id", validate="many_to_one")
-    tested = ["task", "source_lang", "target_lang", "test_corpus"]
-    trained = [*tested, "train_corpus", "train_size"]
-    # a fine-tuning of intent serves all targets, so the tested languages and training corpus tell
-    is_zero_shot = evaluations["mode"] == "zero_shot"
-    zero_shot = evaluations[is_zero_shot].drop(columns=["train_corpus", "train_size"])
-    joined = pd.concat(
-        [
-            tables["settings"].merge(zero_shot, on=tested),
-            tables["settings"].merge(evaluations[~is_zero_shot], on=trained),
-        ]
-    )
-    columns = ["setting_key", "evaluation_key", "model_id", "revision", "mode"]
-    scores = joined[columns].merge(tables["scores"], on="evaluation_key")
-    return Frames(tables["settings"], scores, tables["features"], tables["models"])
-
-
 @pytest.fixture(scope="session")
 def make_frames() -> MakeFrames:
     """Makes frames of invented languages; see `_matrix`."""
@@ -134,9 +106,12 @@ def make_frames() -> MakeFrames:
 
 
 @pytest.fixture(scope="session")
-def published(records: Path) -> dict[str, Frames]:
-    """The published records by name: mt560 and intent."""
-    return {
-        name: _frames_of(read_records(records / f"{name}_experiments.csv").bundle)
-        for name in ("mt560", "intent")
-    }
+def release(records: Path) -> list[Records]:
+    """The published records: mt560 and intent."""
+    return read_release(records, ("mt560", "intent"))
+
+
+@pytest.fixture(scope="session")
+def published(release: list[Records]) -> dict[str, Frames]:
+    """The frames of the published records by name."""
+    return {read.name: read.frames for read in release}

@@ -27,10 +27,10 @@ def test_columns_say_where_they_come_from(make_frames: MakeFrames) -> None:
     inputs = build_inputs(frames, targets(frames)[0])
     assert inputs.X.columns.tolist() == [
         "feature:geographic",
-        "mean:source:small/fine_tuned/spBLEU",
-        "mean:source:tiny/from_scratch/spBLEU",
-        "mean:target:small/fine_tuned/spBLEU",
-        "mean:target:tiny/from_scratch/spBLEU",
+        "mean:run:small/fine_tuned/spBLEU",
+        "mean:run:tiny/from_scratch/spBLEU",
+        "mean:test:small/fine_tuned/spBLEU",
+        "mean:test:tiny/from_scratch/spBLEU",
         "own:big/zero_shot/chrF2",
         "own:big/zero_shot/spBLEU",
         "proxy:small/fine_tuned/chrF2",
@@ -185,3 +185,26 @@ def test_facts_are_never_the_feature_set(make_frames: MakeFrames) -> None:
     alone = build_inputs(replace(frames, features=facts), target)
     assert alone.feature_set == "none"
     assert not [name for name in alone.X if name.startswith("feature:")]
+
+
+def test_facts_are_inputs_that_can_be_left_out(make_frames: MakeFrames) -> None:
+    frames = make_frames()
+    said = frames.features.assign(feature_set="facts-1", name="target_latin_script", value=1.0)
+    listed = pd.DataFrame(
+        [("big", "l01_Latn"), ("tiny", "l01_Latn"), ("other", "l02_Latn")],
+        columns=["model_id", "language"],
+    )
+    frames = replace(frames, features=pd.concat([frames.features, said]), model_languages=listed)
+    target = targets(frames)[0]
+    with_facts, without = (build_inputs(frames, target, metadata=m) for m in (True, False))
+    columns = [column for column in with_facts.X if column not in without.X]
+    assert columns == [  # `small` has no list and `other` is no proxy
+        "fact:source_known:own",
+        "fact:source_known:tiny",
+        "fact:target_known:own",
+        "fact:target_known:tiny",
+        "fact:target_latin_script",
+    ]
+    known = with_facts.X["fact:target_known:own"] == 1
+    assert set(with_facts.settings.loc[known, "target_lang"]) == {"l01_Latn"}
+    assert with_facts.feature_set == without.feature_set == "plm-1"

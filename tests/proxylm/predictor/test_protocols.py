@@ -12,16 +12,22 @@ from proxylm.predictor.protocols import (
     PUBLISHED_COMET_LANGUAGES,
     by_run,
     by_run_pair,
+    cross_dataset,
+    development_half,
+    incremental,
     lolo,
     random,
     shared_with_training,
+    unseen,
 )
 
 MakeFrames = Callable[..., Frames]
+NEED_MORE = {"unseen", "unseen_reverse", "cross_dataset", "incremental_5"}
+OF_ANY_SETTINGS = [name for name in PROTOCOLS if name not in NEED_MORE]
 
 
 @pytest.mark.parametrize("task", ["mt", "intent"])
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", OF_ANY_SETTINGS)
 def test_training_and_test_rows_are_apart(
     make_frames: MakeFrames, task: str, protocol: str
 ) -> None:
@@ -108,3 +114,46 @@ def test_the_leak_alarm_counts_what_is_shared(make_frames: MakeFrames) -> None:
 def test_too_few_runs_are_refused(make_frames: MakeFrames) -> None:
     with pytest.raises(InputError, match="5 run groups"):
         by_run(make_frames(n_languages=4).settings)
+
+
+def test_unseen_both_ways_share_one_fit_and_no_language(make_frames: MakeFrames) -> None:
+    settings = make_frames(task="mt", n_languages=6).settings
+    chosen = ["l01_Latn", "l04_Latn"]
+    there, back = unseen(settings, chosen), unseen(settings, chosen, reverse=True)
+    assert [fold.group for fold in there.folds] == chosen
+    assert {fold.group for fold in back.folds} == {"l00_Latn", "l02_Latn", "l03_Latn", "l05_Latn"}
+    for split in (there, back):
+        assert len({id(fold.train) for fold in split.folds}) == 1
+        assert shared_with_training(settings, split)["shared_languages"] == 0
+        assert set(split.folds[0].tests) == {"source", "target"}
+    tested = {row for fold in there.folds for rows in fold.tests.values() for row in rows}
+    assert tested == set(back.folds[0].train)
+    with pytest.raises(InputError, match="unseen needs settings with and without"):
+        unseen(settings)
+
+
+def test_one_file_is_trained_on_and_the_other_tested(make_frames: MakeFrames) -> None:
+    settings = make_frames(task="mt", n_languages=4).settings
+    with pytest.raises(InputError, match="two experiments"):
+        cross_dataset(settings)
+    first = settings["train_corpus"] == "a"
+    (fold,) = cross_dataset(settings.assign(records=np.where(first, "mt560", "nusa"))).folds
+    assert fold.train.tolist() == np.flatnonzero(first).tolist()
+    assert fold.tests["all"].tolist() == np.flatnonzero(~first).tolist()
+
+
+def test_incremental_keeps_the_test_rows_and_fewer_to_train_on(make_frames: MakeFrames) -> None:
+    settings = make_frames(task="mt").settings
+    for part, whole in zip(incremental(settings, 20).folds, random(settings).folds, strict=True):
+        assert part.tests["all"].tolist() == whole.tests["all"].tolist()
+        assert set(part.train) < set(whole.train)
+        assert len(part.train) == np.ceil(0.2 * len(whole.train))
+    with pytest.raises(InputError, match="Take a larger portion"):
+        incremental(settings, 5)
+
+
+def test_the_halves_of_languages_are_fixed() -> None:
+    halves = {name: development_half(name) for name in PUBLISHED_COMET_LANGUAGES}
+    assert 8 <= sum(halves.values()) <= 21
+    assert halves["deu_Latn"]
+    assert not halves["fra_Latn"]

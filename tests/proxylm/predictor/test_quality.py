@@ -44,8 +44,8 @@ def test_scores_of_the_held_out_language_change_nothing_for_it(
         return table.loc[table["group"] == held, "lightgbm"]
 
     np.testing.assert_allclose(values(inputs), values(garbage), atol=1e-9)
-    _, before = assess(inputs, protocols=["lolo"])
-    _, after = assess(garbage, protocols=["lolo"])
+    before = assess(inputs, protocols=["lolo"]).out_of_fold
+    after = assess(garbage, protocols=["lolo"]).out_of_fold
     own = before["language"] == held
     np.testing.assert_allclose(before.loc[own, "value"], after.loc[own, "value"], atol=1e-9)
     assert not np.allclose(before.loc[~own, "value"], after.loc[~own, "value"])
@@ -53,7 +53,7 @@ def test_scores_of_the_held_out_language_change_nothing_for_it(
 
 def test_quality_beside_its_baselines(make_frames: MakeFrames) -> None:
     frames = make_frames(task="mt", n_languages=14)
-    quality, out_of_fold = assess(build_inputs(frames, targets(frames)[0]), jobs=2)
+    quality, out_of_fold, _ = assess(build_inputs(frames, targets(frames)[0]), jobs=2)
     assert [q.protocol for q in quality.protocols] == ["random", "by_run", "by_run_pair", "lolo"]
     judged = quality.protocols[-1]
     assert judged.n_folds == 14
@@ -63,7 +63,7 @@ def test_quality_beside_its_baselines(make_frames: MakeFrames) -> None:
     assert judged.rmse[BEST_LINE] == min(lines)
     assert judged.rmse["lightgbm"] < judged.rmse["train-mean"]
     assert quality.noise_floor == pytest.approx(0.5)
-    assert 0.8 < quality.coverage <= 1
+    assert 0.8 < quality.intervals[0.9].coverage <= 1
     assert out_of_fold["value"].notna().all()
     table = quality.table()
     assert table.columns.tolist() == [
@@ -81,13 +81,13 @@ def test_quality_beside_its_baselines(make_frames: MakeFrames) -> None:
 def test_results_do_not_depend_on_the_number_of_jobs(make_frames: MakeFrames) -> None:
     frames = make_frames(n_observed_sources=5)
     inputs = build_inputs(frames, targets(frames)[0])
-    one, two = (assess(inputs, protocols=["lolo"], jobs=jobs)[1] for jobs in (1, 2))
+    one, two = (assess(inputs, protocols=["lolo"], jobs=jobs).out_of_fold for jobs in (1, 2))
     pd.testing.assert_frame_equal(one, two)
 
 
 def test_a_small_matrix_with_half_of_the_sources_observed(make_frames: MakeFrames) -> None:
     frames = make_frames(n_languages=18, n_observed_sources=9)
-    quality, out_of_fold = assess(build_inputs(frames, targets(frames)[0]), protocols=["lolo"])
+    quality, out_of_fold, _ = assess(build_inputs(frames, targets(frames)[0]), protocols=["lolo"])
     errors = quality.protocols[0].rmse
     assert errors["lightgbm"] <= 0.80 * errors["train-mean"]
     assert errors["lightgbm"] <= 1.05 * errors[BEST_LINE]
@@ -97,7 +97,7 @@ def test_a_small_matrix_with_half_of_the_sources_observed(make_frames: MakeFrame
 
 def test_a_protocol_that_the_rows_do_not_allow_is_noted(make_frames: MakeFrames) -> None:
     frames = make_frames(n_languages=6, n_observed_sources=4)
-    quality, _ = assess(build_inputs(frames, targets(frames)[0]))
+    quality = assess(build_inputs(frames, targets(frames)[0])).quality
     assert [q.protocol for q in quality.protocols] == ["random", "lolo"]
     assert any("by_run needs 5 run groups" in note for note in quality.notes)
 
@@ -140,6 +140,10 @@ def test_published_records(
     (judged,) = quality.protocols
     assert judged.n_folds == n_languages
     assert judged.rmse["lightgbm"] <= most
-    assert quality.coverage >= 0.88
+    at_90 = quality.intervals[0.9]
+    assert at_90.coverage >= 0.9
+    assert at_90.languages_covered >= 0.88
+    assert at_90.width_ratio <= 1.1
+    assert at_90.abstained <= 0.05
     assert (out_of_fold["status"] == "predicted").all()
     assert predictor.signature["n_rows"] == {"mt560": 1954, "intent": 2601}[name]
