@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple
 
 from proxylm.errors import BusyError
@@ -29,21 +30,46 @@ def _wait_seconds() -> float:
 def locked(home: Home, purpose: str, wait_seconds: float | None = None) -> Iterator[bool]:
     """Hold the lock of `home`. Waits up to `wait_seconds` (default PLM_LOCK_SECONDS, else 60 s).
 
-    Gives whether the holder before came to its end. Raises BusyError, which
-    names the holder, when the wait is over.
+    Gives whether the holder before came to its end. Raises BusyError, which names the holder, when
+    the wait is over.
     """
     wait = _wait_seconds() if wait_seconds is None else wait_seconds
-    deadline = time.monotonic() + wait
-    descriptor = os.open(home.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with _held(home.lock, purpose, wait) as ended_well:
+        if ended_well is None:
+            raise BusyError(
+                f"the warehouse {home.warehouse} is held by {_who(home.lock)}; waited {wait:g} s. "
+                "Try again later, or wait longer with PLM_LOCK_SECONDS"
+            )
+        yield ended_well
+
+
+@contextmanager
+def alone(home: Home, purpose: str) -> Iterator[None]:
+    """Be the only process at `purpose` in this home: two refreshes would evaluate the same.
+
+    Raises BusyError, which names the other, at once: it may take all night.
+    """
+    path = home.path / f"{purpose}.lock"
+    with _held(path, purpose, 0) as ended_well:
+        if ended_well is None:
+            raise BusyError(
+                f"another {purpose} of {home.path} is at work: {_who(path)}. Wait for its end; "
+                "`plm-admin status` shows what is done"
+            )
+        yield
+
+
+@contextmanager
+def _held(path: Path, purpose: str, wait_seconds: float) -> Iterator[bool | None]:
+    """Hold a lock file: whether the holder before came to its end; None where it is not free."""
+    deadline = time.monotonic() + wait_seconds
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise BusyError(_busy_message(home, wait)) from None
-                time.sleep(_POLL_SECONDS)
+        while not _try(descriptor, fcntl.LOCK_EX):
+            if time.monotonic() >= deadline:
+                yield None
+                return
+            time.sleep(_POLL_SECONDS)
         said = {
             "pid": os.getpid(),
             "host": socket.gethostname(),
@@ -59,6 +85,14 @@ def locked(home: Home, purpose: str, wait_seconds: float | None = None) -> Itera
         os.close(descriptor)
 
 
+def _try(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 class Holder(NamedTuple):
     """Who holds the lock, or was the last to."""
 
@@ -72,24 +106,14 @@ def holder(home: Home) -> Holder | None:
         return None
     descriptor = os.open(home.lock, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return Holder(_who(home), held=True)
+        return Holder(_who(home.lock), held=not _try(descriptor, fcntl.LOCK_SH))
     finally:
         os.close(descriptor)
-    return Holder(_who(home), held=False)
 
 
-def _who(home: Home) -> str:
+def _who(path: Path) -> str:
     try:
-        said = json.loads(home.lock.read_text())
+        said = json.loads(path.read_text())
         return f"process {said['pid']} on {said['host']} ({said['purpose']}, since {said['since']})"
     except (ValueError, KeyError):
         return "another process"
-
-
-def _busy_message(home: Home, wait: float) -> str:
-    return (
-        f"the warehouse {home.warehouse} is held by {_who(home)}; waited {wait:g} s. "
-        "Try again later, or wait longer with PLM_LOCK_SECONDS"
-    )
