@@ -277,18 +277,29 @@ def retrain(
 
 
 def publish(
+    keep: Annotated[int, typer.Option(min=1, help="How many published sites stay.")] = 3,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            envvar="PLM_PUBLISH_TO",
+            help="Also copy the site to s3://bucket/prefix, hf://datasets/owner/name or "
+            "hf://spaces/owner/name; credentials come from the environment.",
+        ),
+    ] = None,
     home: HomeOption = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Write the board.
 
-    As site/index.html, and the same rows as JSON, CSV and Parquet beside it.
+    As a site with site/index.html, and the same rows as JSON, CSV and Parquet beside it.
     """
     from tasks.publish import publish as write
     from warehouse.home import Home
 
-    published = write(str(Home.find(home).path))
+    published = write(str(Home.find(home).path), keep, to)
     typer.echo(published.page)
+    if published.copied_to:
+        typer.echo(f"copied to {published.copied_to}")
     if open_page:
         typer.launch(published.page)
 

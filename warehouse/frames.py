@@ -63,15 +63,6 @@ def read_model_languages(home: Home) -> pd.DataFrame:
         return connection.execute("SELECT * FROM model_languages ORDER BY ALL").df()
 
 
-def read_leaderboard(home: Home) -> pd.DataFrame:
-    """The view `leaderboard` with its costs from `cost_ledger`, ordered for a reader."""
-    with reading(home) as connection:
-        return connection.execute(
-            f"SELECT * FROM {BOARD} ORDER BY task, metric, model_id, mode, board_language, "
-            "source_lang, target_lang, train_corpus, train_size, test_corpus"
-        ).df()
-
-
 def read_board(home: Home, metrics: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The view `leaderboard` in these metrics, and the zero-shot scores in them.
 

@@ -56,7 +56,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self,
         line_columns: Sequence[str] = (),
         n_samples: int = 2,
-        sample_rows: int = 600,
+        sample_rows: int = 800,
         n_steps: int = 7,
         n_exact: int = 3000,
         n_inducing: int = 800,

@@ -20,7 +20,7 @@ class ProxyLMOps(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """`process_share` of the process and the rest of the trees."""
 
     def __init__(
-        self, line_columns: Sequence[str], process_share: float = 0.6, seed: int = 42
+        self, line_columns: Sequence[str], process_share: float = 0.7, seed: int = 42
     ) -> None:
         self.line_columns = line_columns
         self.process_share = process_share

@@ -40,8 +40,11 @@ FOLDS = 5
 SIDES = ("train_corpus", "test_corpus")
 
 
-def _corpora(settings: pd.DataFrame) -> set[str]:
-    return {corpus for side in SIDES for corpus in settings[side]}
+def _corpora(settings: pd.DataFrame | None) -> list[str]:
+    """The corpora seen on either side; none where no training corpus can be held out."""
+    if settings is None or settings["train_corpus"].nunique() < 2:
+        return []
+    return sorted({corpus for side in SIDES for corpus in settings[side]})
 
 
 class ShiftAware(RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -67,9 +70,7 @@ class ShiftAware(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         noise: pd.Series | None = None,
     ) -> Self:
         self.base_ = self._make_base().fit(X, y, settings, noise)
-        self.corpora_: list[str] = []
-        if settings is not None and settings["train_corpus"].nunique() > 1:
-            self.corpora_ = sorted(_corpora(settings))
+        self.corpora_ = _corpora(settings)
         self.plain_name_ = self._choose_plain(X, y, settings)
         self.plain_ = self._plain(self.plain_name_).fit(X, y)
         languages = pd.Index(settings["language"]) if settings is not None else X.index.astype(str)
