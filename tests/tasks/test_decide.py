@@ -13,6 +13,7 @@ from tests.tasks.conftest import LANGUAGES, observe
 from warehouse.database import reading, writing
 from warehouse.home import Home
 from warehouse.loader import load_landing
+from warehouse.snapshot import publish_snapshot
 
 
 def test_the_stage_fills_its_tables_and_leaves_them_alone_after(decided: Home) -> None:
@@ -86,6 +87,31 @@ def test_a_challenger_takes_over_only_where_it_is_not_worse(decided: Home, tmp_p
     assert row == ("lightgbm", said)
     again = retrain(str(home.path), model_id="big", regressor="lightgbm")
     assert (len(again.unchanged), again.made, again.contests) == (1, {}, {})
+
+
+def test_forecasts_are_graded_as_scores_come_in_and_status_shows_the_alarm(
+    decided: Home, tmp_path: Path
+) -> None:
+    home = Home.find(shutil.copytree(decided.path, tmp_path / "plm", symlinks=True))
+    observe(home, "big", LANGUAGES[8:9], "estimated", -20.0)  # all far below their forecasts
+    load_landing(home)
+    done = decide(str(home.path))
+    assert "drift_checks" in done.changed
+    assert done.alarms == []  # one bad day
+    with reading(home) as connection:
+        rows = connection.execute(
+            "SELECT language, n_forecasts, coverage, alarm FROM drift_checks ORDER BY 1"
+        ).fetchall()
+    assert rows == [("*", 12, 0.0, False), *((code, 1, 0.0, False) for code in LANGUAGES)]
+    with writing(home, "test") as connection:
+        connection.execute(
+            "UPDATE drift_checks SET alarm = true, since = made_at WHERE language = '*'"
+        )
+        publish_snapshot(home, connection)
+    told = CliRunner().invoke(app, ["status", "--json", "--home", str(home.path)])
+    (alarm,) = json.loads(told.stdout)["drift_alarms"]
+    assert (alarm["model"], alarm["language"], alarm["inside"]) == ("big", "*", 0.0)
+    assert decide(str(home.path)).changed == ("drift_checks",)  # said anew from the grades
 
 
 def board(home: Home) -> list[tuple[object, ...]]:

@@ -104,6 +104,14 @@ def test_a_known_corpus_is_left_to_the_base_and_a_new_one_leans_on_the_proxy(
     np.testing.assert_array_equal(again.predict(inputs.X, new), aware.predict(inputs.X, new))
 
 
+def test_an_input_that_never_varied_has_no_measure(inputs: Inputs) -> None:
+    X = inputs.X.assign(constant=200.0)
+    shift = Shift().fit(X, pd.Index(inputs.settings["language"]))
+    near = shift.distance(X)
+    np.testing.assert_allclose(shift.distance(X.assign(constant=180.0)), near)
+    assert shift.reasons(X.assign(constant=0.0)) == shift.reasons(X)
+
+
 def test_a_proxy_on_another_scale_is_not_copied(inputs: Inputs) -> None:
     def plain_name(y: pd.Series) -> str:
         fitted = ShiftAware(inputs.line_columns, base="ridge").fit(inputs.X, y, inputs.settings)
