@@ -70,9 +70,16 @@ def start(code: str, *arguments: object) -> "subprocess.Popen[str]":
     [(3, 2, 2, 25), pytest.param(8, 4, 10, 125, marks=pytest.mark.slow)],
 )
 def test_every_row_of_every_writer_arrives_while_readers_read(
-    home: Home, tmp_path: Path, writers: int, readers: int, files: int, rows: int
+    home: Home,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    writers: int,
+    readers: int,
+    files: int,
+    rows: int,
 ) -> None:
     stop = tmp_path / "stop"
+    request.addfinalizer(stop.touch)  # readers end also where the test fails
     looking = [start(READ, home.path, stop) for _ in range(readers)]
     for reader in looking:
         assert reader.stdout is not None
