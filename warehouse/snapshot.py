@@ -4,13 +4,14 @@ A copy is made beside its place, synced and renamed; `current.duckdb` is a link 
 step, so a reader sees the old copy or the new one. A reader that has the old one open keeps it.
 """
 
-import os
 import re
+import shutil
 import time
 from pathlib import Path
 
 import duckdb
 
+from proxylm.landing import sync
 from warehouse.home import Home
 
 KEEP = 3
@@ -31,7 +32,7 @@ def publish_snapshot(home: Home, connection: duckdb.DuckDBPyConnection) -> Path:
     link.unlink(missing_ok=True)
     link.symlink_to(path.name)
     link.replace(home.snapshot)
-    _sync(home.published)
+    sync(home.published)
     _remove_old(copies, keep=KEEP - 1)
     return path
 
@@ -39,7 +40,8 @@ def publish_snapshot(home: Home, connection: duckdb.DuckDBPyConnection) -> Path:
 def copy_database(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Copy all tables and views to a new file at `path`, which appears whole or not at all."""
     temporary = path.with_name(f".{path.name}.tmp")
-    temporary.unlink(missing_ok=True)
+    for left in (temporary, temporary.with_name(f"{temporary.name}.wal")):  # by a killed writer
+        left.unlink(missing_ok=True)
     name = connection.execute("SELECT current_database()").fetchone()
     assert name is not None
     quoted = str(temporary).replace("'", "''")
@@ -48,8 +50,18 @@ def copy_database(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         connection.execute(f'COPY FROM DATABASE "{name[0]}" TO copied')
     finally:
         connection.execute("DETACH copied")
-    _sync(temporary)
+    sync(temporary)
     temporary.rename(path)
+    sync(path.parent)
+
+
+def copy_file(path: Path, to: Path) -> None:
+    """Copy a closed file to `to`, where it appears whole or not at all."""
+    temporary = to.with_name(f".{to.name}.tmp")
+    shutil.copyfile(path, temporary)
+    sync(temporary)
+    temporary.rename(to)
+    sync(to.parent)
 
 
 def _copies(home: Home) -> list[Path]:
@@ -65,11 +77,3 @@ def _remove_old(copies: list[Path], keep: int) -> None:
     for path in copies[:-keep]:
         if time.time() - path.stat().st_mtime > KEEP_SECONDS:
             path.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
