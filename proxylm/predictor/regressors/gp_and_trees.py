@@ -16,7 +16,7 @@ from proxylm.predictor.regressors.gp import GaussianProcess
 from proxylm.predictor.regressors.ridge_and_trees import RidgeAndTrees
 
 
-class ProxyLMOps(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class GaussianProcessAndTrees(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """`process_share` of the process and the rest of the trees."""
 
     def __init__(
