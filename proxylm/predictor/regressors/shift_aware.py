@@ -3,16 +3,11 @@
 Where it has seen the training or the test corpus of a setting it is its base. Where it has seen
 neither, what the base learnt about the own zero-shot score and the corpora may not transfer: its
 value is averaged with a plain one from the proxies alone, with the less weight the farther the
-setting is from the training settings. The plain value is the best proxy's score as it stands or a
-line through it, whichever errs less on training corpora held out: in translation mostly the copy,
-where scores are on one scale; in classification a small proxy's accuracy is no estimate of a large
-model's. Which corpora are known is asked of `settings`; without them, or with one training corpus,
-nothing can be held out and the base stands alone.
-
-The weight was chosen on mt560 with groups of its training corpora held out (six splits, two models
-and metrics): error over that of the copied proxy 0.97 in the mean and 1.10 at worst, against 1.02
-and 2.70 of the base alone. Leaning on the proxy costs where a held-out language brings corpora of
-its own: LOLO errors of the eight such languages of mt560 rise by 1.5 % (m2m100) and 17 % (nllb).
+setting is from the training settings. The plain value is the best proxy's score as it stands; a
+line through it where that errs by much less on training corpora held out, as in classification,
+where a small proxy's accuracy is no estimate of a large model's. Which corpora are known is asked
+of `settings`; without them, or with one training corpus, nothing can be held out and the base
+stands alone. Weight and margin were chosen on mt560 split into two datasets in four ways.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,6 +30,8 @@ PLAIN: dict[str, Callable[[Sequence[str]], Regressor]] = {
 }
 FOLDS = 5
 """Of training corpora, to choose the plain one by."""
+MARGIN = 2 / 3
+"""Of the copy's error, below which a line is trusted: a line may not transfer, a copy does."""
 
 
 SIDES = ("train_corpus", "test_corpus")
@@ -51,7 +48,7 @@ class ShiftAware(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """`base`, a regressor's name, blended with a plain proxy's value for unseen corpora."""
 
     def __init__(
-        self, line_columns: Sequence[str], base: str = "gp-and-trees", trust: float = 0.3
+        self, line_columns: Sequence[str], base: str = "gp-and-trees", trust: float = 0.5
     ) -> None:
         self.line_columns = line_columns
         self.base = base
@@ -91,7 +88,7 @@ class ShiftAware(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             for name in PLAIN:
                 plain = self._plain(name).fit(X.iloc[train], y.iloc[train])
                 errors[name] += float(((plain.predict(X.iloc[test]) - y.iloc[test]) ** 2).sum())
-        return min(errors, key=lambda name: errors[name])
+        return "line" if errors["line"] < MARGIN**2 * errors["copy"] else "copy"
 
     def weight(self, X: pd.DataFrame, settings: pd.DataFrame | None = None) -> Floats:
         """The weight, 0-1, of the base in each row's value."""
