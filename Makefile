@@ -53,6 +53,7 @@ bench: $(SET_UP) ## Run the benchmarks.
 	$(BIN)/python benchmarks/features.py
 	$(BIN)/python benchmarks/inference.py
 	$(BIN)/python benchmarks/many_languages.py
+	$(BIN)/python benchmarks/board.py
 	$(BIN)/python benchmarks/retrain.py
 	$(BIN)/python benchmarks/scale.py
 

@@ -253,6 +253,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
             {"model": found.model_id, "tests": ", ".join(found.key[1]), "reason": found.reason}
             for found in parked(connection)
         ]
+        drifting = connection.execute(_DRIFT).df()
         found = connection.execute(_TOTALS)
         columns = [column[0] for column in found.description]
         totals = dict(zip(columns, found.fetchall()[0], strict=True))
@@ -262,6 +263,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     facts["failed_runs_by_reason"] = [
         dict(zip(("reason", "runs", "models"), row, strict=True)) for row in reasons
     ]
+    facts["drift_alarms"] = drifting.to_dict("records")
     facts["waiting_to_load"] = len(list(here.incoming.glob("*.parquet")))
     facts["rejected_files"] = {
         path.name: path.read_text().strip() for path in sorted(here.rejected.glob("*.reason.txt"))
@@ -272,7 +274,13 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(facts)
         return
-    shown = ("failed_trainings", "failed_runs_by_reason", "parked_evaluations", "cost")
+    shown = (
+        "failed_trainings",
+        "failed_runs_by_reason",
+        "parked_evaluations",
+        "drift_alarms",
+        "cost",
+    )
     tables = {name: facts.pop(name) for name in shown} | {"total_cost": [facts.pop("total_cost")]}
     print_facts(facts, as_json=False)
     for name, rows in tables.items():
@@ -283,6 +291,11 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
             typer.echo(f"{SHOWN} of {len(rows)}; --json shows all")
 
 
+_DRIFT = """
+SELECT task, metric, model_id AS model, mode, language, n_forecasts AS forecasts,
+       coverage AS inside, evidence, since
+FROM drift_checks WHERE alarm ORDER BY since DESC, task, metric, model_id, mode, language
+"""
 _TOTALS = """
 SELECT coalesce(sum(runs), 0)::BIGINT AS runs, coalesce(sum(failed_runs), 0)::BIGINT AS failed_runs,
        coalesce(sum(evaluations), 0)::BIGINT AS evaluations, sum(total_seconds) AS seconds,

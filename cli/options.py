@@ -58,7 +58,26 @@ def print_table(
         cells = (cell(v) if v is None or not exact else shown_lines(str(v)) for v in row)
         table.add_row(*map(Text, cells))
     # A file or a pipe has no width of its own: let no column be cut there.
-    Console(width=None if sys.stdout.isatty() else max(120, 24 * len(columns))).print(table)
+    console = Console(width=None if sys.stdout.isatty() else max(120, 24 * len(columns)))
+    wanted = console.measure(table, options=console.options.update(max_width=10_000)).maximum
+    if sys.stdout.isatty() and wanted > console.width:
+        _print_narrow(columns, rows, title, exact)
+    else:
+        console.print(table)
+
+
+def _print_narrow(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None, exact: bool
+) -> None:
+    """For a terminal that is narrower than the table: a block a row, a line a value."""
+    if title:
+        typer.echo(f"{title}\n")
+    width = max(map(len, columns), default=0)
+    for row in rows:
+        for name, value in zip(columns, row, strict=True):
+            shown = cell(value) if value is None or not exact else str(value)
+            typer.echo(f"{name:{width}}  {shown}")
+        typer.echo()
 
 
 def print_rows(

@@ -14,7 +14,6 @@ from cli.options import (
     TaskOption,
     print_facts,
     print_json,
-    print_rows,
     progress,
     say,
 )
@@ -32,7 +31,7 @@ RetryOption = Annotated[
 
 def add_commands(app: typer.Typer) -> None:
     """Add this module's commands to `app`."""
-    for command in (init, demo, plan, refresh, evaluate, retrain, predict, publish, migrate):
+    for command in (init, demo, plan, refresh, evaluate, retrain, publish, migrate):
         app.command()(command)
 
 
@@ -233,10 +232,16 @@ def retrain(
     task: TaskOption = None,
     model: Annotated[str | None, typer.Option(help="Only this estimated model.")] = None,
     force: Annotated[bool, typer.Option(help="Refit also where no data changed.")] = False,
+    regressor: Annotated[
+        str | None,
+        typer.Option(help="Propose this one: it takes over where it is not worse when held out."),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Refit the predictors whose data changed, and predict."""
+    from proxylm.predictor.regressors import check_name
+    from tasks.decide import decide
     from tasks.features import features
     from tasks.predict import predict as forecast
     from tasks.retrain import retrain as fit_all
@@ -245,9 +250,12 @@ def retrain(
     here = Home.find(home)
     check_task(task)
     check_model(here, model)
+    if regressor:
+        check_name(regressor)
     features(str(here.path))
-    done = fit_all(str(here.path), task, model, force)
+    done = fit_all(str(here.path), task, model, force, regressor)
     forecasts = forecast(str(here.path))
+    decide(str(here.path))
     if as_json:
         print_json({**vars(done), "forecasts": vars(forecasts)})
         return
@@ -268,57 +276,30 @@ def retrain(
         raise typer.Exit(1)
 
 
-def predict(
-    source: Annotated[str, typer.Option(help="Source language; for intent the one trained on.")],
-    target: Annotated[str, typer.Option(help="Target language; for intent the one tested on.")],
-    task: Annotated[str, typer.Option(help="mt, intent or slot.")],
-    model: Annotated[str | None, typer.Option(help="Only this estimated model.")] = None,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Show the predictions for a pair of languages."""
-    from proxylm.languages import resolve
-    from warehouse.database import reading
-    from warehouse.home import Home
-
-    here = Home.find(home)
-    check_task(task)
-    check_model(here, model)
-    pair = [resolve(source).code, resolve(target).code]
-    columns = (
-        "model_id", "metric", "train_corpus", "train_size", "test_corpus", "predicted", "lower",
-        "upper", "level", "prediction_kind", "observed", "status", "reason", "predictor_id",
-    )  # fmt: skip
-    with reading(here) as connection:
-        rows = connection.execute(
-            f"SELECT {', '.join(columns)} FROM leaderboard WHERE task = ? AND source_lang = ? "
-            "AND target_lang = ? AND (model_id = ? OR ? IS NULL) ORDER BY ALL",
-            [task, *pair, model, model],
-        ).fetchall()
-    if not rows:
-        raise UsageError(
-            f"there is no prediction for {task} {pair[0]} to {pair[1]}; `plm-admin list settings` "
-            "shows what there is; add the language with `plm-admin add-language`, then "
-            "`plm-admin refresh`"
-        )
-    print_rows(
-        columns if as_json else columns[:-1], [r if as_json else r[:-1] for r in rows], as_json
-    )
-
-
 def publish(
+    keep: Annotated[int, typer.Option(min=1, help="How many published sites stay.")] = 3,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            envvar="PLM_PUBLISH_TO",
+            help="Also copy the site to s3://bucket/prefix, hf://datasets/owner/name or "
+            "hf://spaces/owner/name; credentials come from the environment.",
+        ),
+    ] = None,
     home: HomeOption = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Write the board.
 
-    As site/index.html, and the same rows as JSON, CSV and Parquet beside it.
+    As a site with site/index.html, and the same rows as JSON, CSV and Parquet beside it.
     """
     from tasks.publish import publish as write
     from warehouse.home import Home
 
-    published = write(str(Home.find(home).path))
+    published = write(str(Home.find(home).path), keep, to)
     typer.echo(published.page)
+    if published.copied_to:
+        typer.echo(f"copied to {published.copied_to}")
     if open_page:
         typer.launch(published.page)
 

@@ -8,6 +8,7 @@ from prefect.logging import get_run_logger
 from flows.evaluate import run_batches
 from tasks.alerts import alert
 from tasks.catalogue import catalogue_task
+from tasks.decide import decide_task
 from tasks.features import features_task
 from tasks.load import load_task
 from tasks.plan import Wanted, plan_task
@@ -51,6 +52,13 @@ def refresh(home: str | None = None, retry_parked: bool = False) -> dict[str, An
     forecasts = predict_task(path)
     for predictor, reason in forecasts.unusable.items():
         logger.error(f"predict: {predictor}: {reason}")
+    decided = decide_task(path)
+    logger.info(
+        f"decide: models compared in {decided.settings} settings, {decided.gains} fine-tunings "
+        f"judged, {decided.recommended} evaluations recommended"
+    )
+    for alarm in decided.alarms:
+        logger.warning(f"drift: {alarm}")
     published = publish_task(path)
     logger.info(f"publish: {published.rows} rows, {published.page}")
     return {

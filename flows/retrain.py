@@ -3,6 +3,7 @@
 from prefect import flow
 
 from tasks.alerts import alert
+from tasks.decide import decide_task
 from tasks.features import features_task
 from tasks.load import load_task
 from tasks.predict import predict_task
@@ -12,10 +13,11 @@ from tasks.settings import home_path
 
 @flow(name="retrain", on_failure=[alert], on_crashed=[alert])
 def retrain(home: str | None = None) -> Retrained:
-    """Load, compute features, retrain and predict."""
+    """Load, compute features, retrain, predict and decide."""
     path = home_path(home)
     load_task(path)
     features_task(path)
     retrained: Retrained = retrain_task(path)
     predict_task(path)
+    decide_task(path)
     return retrained

@@ -29,6 +29,7 @@ HEADLINE_METRICS: dict[str, tuple[str, ...]] = {
     "slot": ("f1",),
 }
 """The metrics that are predicted by default."""
+LOWER_IS_BETTER = frozenset({"TER"})
 
 
 @dataclass(frozen=True)

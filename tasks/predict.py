@@ -37,7 +37,7 @@ class Forecasts:
 
 
 def predict(home: str) -> Forecasts:
-    """Forecast every unobserved setting with the newest predictor of each target."""
+    """Forecast every unobserved setting with the predictor in use for each target."""
     here = Home.find(home)
     frames = Frames(*read_frames(here))
     result = Forecasts()
@@ -67,12 +67,11 @@ def forecast_rows(frames: Frames, target: Target, predictor: Predictor) -> pd.Da
 
 
 def current_predictors(home: Home) -> list[tuple[Target, str]]:
-    """The newest predictor of each target, and its folder below the home."""
+    """The predictor in use for each target, and its folder below the home."""
     with reading(home) as connection:
         rows = connection.execute(
-            "SELECT task, metric, model_id, mode, input_set, path FROM predictors "
-            "QUALIFY row_number() OVER (PARTITION BY task, metric, model_id, mode "
-            "ORDER BY made_at DESC, predictor_id) = 1 ORDER BY ALL"
+            "SELECT p.task, p.metric, p.model_id, p.mode, p.input_set, p.path FROM predictors p "
+            "SEMI JOIN champions USING (predictor_id) ORDER BY ALL"
         ).fetchall()
     return [(Target(*row[:5]), row[5]) for row in rows]
 

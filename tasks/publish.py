@@ -1,19 +1,25 @@
-"""Stage `publish`: the board as a page and as data files, from one published copy."""
+"""Stage `publish`: the board as a site, as data files and as a feed, from one published copy."""
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from prefect import task
-from prefect.artifacts import create_table_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from proxylm import __version__
-from proxylm.board.exports import export
-from proxylm.board.page import render
-from proxylm.landing import write_atomically
-from proxylm.records import HEADLINE_METRICS
+from proxylm.board.exports import export, summary
+from proxylm.board.feed import atom
+from proxylm.board.folders import KEEP, publish_whole
+from proxylm.board.push import push
+from proxylm.board.site import write_site
+from proxylm.board.tables import SAMPLE_COLUMNS, Publication, Tables
+from warehouse.board import read_board
 from warehouse.database import now
-from warehouse.frames import read_leaderboard, read_quality
 from warehouse.home import Home
 
 ARTIFACT_ROWS = 50
@@ -21,6 +27,8 @@ ARTIFACT_COLUMNS = [
     "task", "metric", "model_id", "source_lang", "target_lang", "predicted", "lower", "upper",
     "observed", "error", "status",
 ]  # fmt: skip
+SAMPLE_LINES = 3
+SAMPLE_CHARACTERS = 400
 
 
 @dataclass(frozen=True)
@@ -30,19 +38,68 @@ class Published:
     page: str  # path of index.html
     rows: int
     top: list[dict[str, Any]]  # the rows where prediction and observation differ most
+    summary: str  # Markdown: the ranking
+    copied_to: str | None = None  # where else the site was copied to
 
 
-def publish(home: str) -> Published:
-    """Write `site/index.html` and the same rows as JSON, CSV and Parquet."""
+def publish(home: str, keep: int = KEEP, to: str | None = None) -> Published:
+    """Write the site and point `site` at it; the last `keep` are kept.
+
+    `to`, else PLM_PUBLISH_TO, names a place that the site is copied to as well.
+    """
     here = Home.find(home)
-    snapshot = here.snapshot.resolve().name
-    rows, quality = read_leaderboard(here), read_quality(here)
-    facts = {"snapshot": snapshot, "version": __version__, "made_at": f"{now():%Y-%m-%d %H:%M} UTC"}
-    page = here.site / "index.html"
-    headline = rows["metric"].isin([m for metrics in HEADLINE_METRICS.values() for m in metrics])
-    write_atomically(page, render(rows[headline], quality, facts).encode())
-    export(rows, here.site)
-    return Published(str(page), len(rows), _top(rows))
+    copy = read_board(here)
+    tables = Tables(
+        **copy.tables,
+        columns=copy.columns,
+        samples=_samples(here, copy.tables["scores"]),
+        rejected=_rejected(here),
+    )
+    publication = Publication(copy.name, __version__, now())
+
+    def write(folder: Path) -> None:
+        write_site(tables, publication, folder)
+        export(tables, publication, folder)
+        (folder / "feed.xml").write_bytes(atom(tables, publication))
+
+    folder = publish_whole(here.site, write, keep)
+    destination = to or os.environ.get("PLM_PUBLISH_TO")
+    copied = push(folder, destination) if destination else None
+    return Published(
+        str(here.site / "index.html"),
+        len(tables.rows),
+        _top(tables.rows),
+        summary(tables, publication),
+        copied,
+    )
+
+
+def _samples(home: Home, scores: pd.DataFrame) -> pd.DataFrame:
+    """The first outputs of each evaluation whose file is still there."""
+    parts = [pd.DataFrame(columns=SAMPLE_COLUMNS)]
+    for name in sorted(set(scores["hypotheses"].dropna())):
+        path = home.path / name
+        if not path.resolve().is_relative_to(home.runs) or not path.is_file():
+            continue
+        try:
+            lines = pq.read_table(
+                path, columns=SAMPLE_COLUMNS, filters=[("segment", "<", SAMPLE_LINES)]
+            ).to_pandas()
+        except (pa.ArrowException, OSError):
+            continue  # a damaged file has no sample; the score stands on its own
+        texts = {
+            column: lines[column].str.slice(0, SAMPLE_CHARACTERS)
+            for column in ("source", "hypothesis", "reference")
+        }
+        parts.append(lines.assign(**texts))
+    return pd.concat(parts, ignore_index=True).drop_duplicates(["evaluation_key", "segment"])
+
+
+def _rejected(home: Home) -> dict[str, str]:
+    return {
+        path.name.removesuffix(".reason.txt"): path.read_text(encoding="utf-8").strip()
+        for path in sorted(home.rejected.glob("*.reason.txt"))
+    }
 
 
 def _top(rows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -52,7 +109,7 @@ def _top(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return [dict(zip(ARTIFACT_COLUMNS, row, strict=True)) for row in plain.to_numpy().tolist()]
 
 
-def _publish_with_artifact(home: str) -> Published:
+def _publish_with_artifacts(home: str) -> Published:
     published = publish(home)
     create_table_artifact(
         key="leaderboard",
@@ -60,7 +117,10 @@ def _publish_with_artifact(home: str) -> Published:
         description=f"{published.rows} rows; those with the largest error first. "
         f"The whole board: {published.page}",
     )
+    create_markdown_artifact(
+        key="board", markdown=f"{published.summary}\nThe whole board: `{published.page}`\n"
+    )
     return published
 
 
-publish_task: Any = task(name="publish", retries=1, retry_delay_seconds=5)(_publish_with_artifact)
+publish_task: Any = task(name="publish", retries=1, retry_delay_seconds=5)(_publish_with_artifacts)

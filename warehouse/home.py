@@ -18,7 +18,7 @@ _FOLDERS = (
     "runs",
     "corpora",
     "catalogue",
-    "site",
+    "sites",
     "backups",
 )
 
@@ -80,6 +80,7 @@ class Home:
 
     @property
     def site(self) -> Path:
+        """Link to the newest site below `sites`; absent until one is published."""
         return self.path / "site"
 
     @property

@@ -127,11 +127,13 @@ class Inputs:
         raise InputError(f"{self.target} cannot be fitted: {reason}. {how}")
 
     def content_digest(self) -> str:
-        """SHA-256 over the training rows: keys, languages, inputs and scores."""
+        """SHA-256 over the training rows: keys, settings, inputs, scores and their noise."""
         training = self.training()
-        numbers = np.column_stack([training.X, training.y]).astype("<f8")
+        numbers = np.column_stack([training.X, training.y, training.half_width]).astype("<f8")
         numbers[np.isnan(numbers)] = np.nan  # one bit pattern for every NaN
-        groups = training.settings[["source_lang", "target_lang", "run_group"]]
+        groups = training.settings[
+            ["source_lang", "target_lang", "train_corpus", "test_corpus", "run_group"]
+        ]
         return digest(
             {
                 "keys": training.X.index.tolist(),

@@ -231,7 +231,8 @@ def assess(
 ) -> Assessed:
     """Quality of `regressor`, and the LOLO out-of-fold value and interval of each training row.
 
-    The out-of-fold table has the columns language, observed, value, lower, upper; value is NaN
+    The out-of-fold table has the columns language, observed, value, lower, upper and
+    by_run (the mean prediction with its fine-tuning held out; NaN where not measured); value is NaN
     where the row's language cannot be held out, the bounds where languages are too few. LOLO is
     always measured, for the intervals rest on it; a protocol that the rows do not allow is left
     out, with a note. Raises InputError where `inputs` cannot be trained on and
@@ -245,6 +246,7 @@ def assess(
         raise UsageError(f"No protocol is called {unknown.pop()!r}: {', '.join(PROTOCOLS)}.")
     rows = inputs.training()
     judged, refused = [], []
+    by_run = pd.Series(np.nan, rows.X.index)
     for protocol in dict.fromkeys([*protocols, "lolo"]):
         try:
             split = PROTOCOLS[protocol](rows.settings)
@@ -253,6 +255,8 @@ def assess(
             continue
         predictions = held_out(rows, split, regressor, jobs)
         judged.append(_judge(rows, split, predictions, regressor))
+        if protocol == "by_run":
+            by_run = predictions.groupby("row")[regressor].mean().set_axis(rows.X.index)
         if protocol == "lolo":
             lolo = predictions.rename(columns={regressor: "value"})
     calibration, bounded = with_intervals(rows, lolo, tuple({*intervals.LEVELS, level}))
@@ -267,7 +271,8 @@ def assess(
         intervals={each: judge_intervals(table, each) for each, table in sorted(bounded.items())},
         notes=tuple(refused),
     )
-    return Assessed(quality, _board_rows(rows, bounded[level]), calibration)
+    out_of_fold = _board_rows(rows, bounded[level]).assign(by_run=by_run)
+    return Assessed(quality, out_of_fold, calibration)
 
 
 def with_intervals(

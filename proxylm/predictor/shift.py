@@ -31,7 +31,9 @@ class Shift:
     """Distance from the training settings; `fit` before the rest."""
 
     mean_: Floats
-    scale_: Floats  # standard deviations, 1 for a constant input
+    scale_: (
+        Floats  # standard deviations; 0 for a constant input, which has no measure and is left out
+    )
     precision_: Floats  # inverse of the shrunken correlation matrix
     unit_: float  # the largest distance of a held-out language's setting
 
@@ -57,14 +59,17 @@ class Shift:
         self.mean_ = np.where(present, numbers, 0).sum(axis=0) / count
         off = np.where(present, numbers - self.mean_, 0)
         deviation = np.sqrt((off**2).sum(axis=0) / count)
-        self.scale_ = np.where(deviation > 1e-12, deviation, 1.0)
-        standard = off / self.scale_
+        self.scale_ = np.where(deviation > 1e-12, deviation, 0.0)
+        standard = self._in_deviations(off)
         correlation = standard.T @ standard / len(standard)
         shrunk = (1 - SHRINKAGE) * correlation + SHRINKAGE * np.eye(len(correlation))
         self.precision_ = np.asarray(np.linalg.inv(shrunk), dtype=np.float64)
 
+    def _in_deviations(self, off: Floats) -> Floats:
+        return np.divide(off, self.scale_, out=np.zeros_like(off), where=self.scale_ > 0)
+
     def _standard(self, numbers: Floats) -> Floats:
-        standard = (numbers - self.mean_) / self.scale_
+        standard = self._in_deviations(numbers - self.mean_)
         return np.clip(np.nan_to_num(standard, nan=0.0), -FARTHEST, FARTHEST)
 
     def _distance(self, numbers: Floats) -> Floats:

@@ -23,11 +23,12 @@ from proxylm.errors import InputError
 from proxylm.identity import canonical_json, digest
 from proxylm.predictor import intervals
 from proxylm.predictor.error_scale import describe
+from proxylm.predictor.fewshot import KnownErrors
 from proxylm.predictor.inputs import Inputs
 from proxylm.predictor.regressors import Regressor, make
 from proxylm.predictor.shift import Shift
 
-FORMAT = 2
+FORMAT = 3
 PREDICTOR, BOOSTER, SUMS = "predictor.json", "booster.txt", "SHA256SUMS"
 PACKAGES = ("lightgbm", "numpy", "pandas", "scikit-learn", "scipy")
 
@@ -79,6 +80,7 @@ class Predictor:
     regressor: Regressor
     calibration: intervals.Calibration
     shift: Shift  # how far a row is from the training rows
+    known: KnownErrors | None = None  # errors with the fine-tuning held out; see `fewshot`
 
     @property
     def predictor_id(self) -> str:
@@ -142,6 +144,7 @@ class Predictor:
                 "state": state,
                 "calibration": self.calibration.get_state(),
                 "shift": self.shift.get_state(),
+                "known": self.known.get_state() if self.known else None,
             }
         )
         sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
@@ -176,7 +179,8 @@ class Predictor:
         regressor.set_params(**described["parameters"])
         calibration = intervals.Calibration.from_state(content["calibration"])
         shift = Shift().set_state(content["shift"])
-        return cls(described, regressor.set_state(state), calibration, shift)
+        known = KnownErrors.of_state(content["known"]) if content["known"] else None
+        return cls(described, regressor.set_state(state), calibration, shift, known)
 
 
 def no_interval_reason(n_languages: int, level: float) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from proxylm.predictor import intervals
+from proxylm.predictor.fewshot import KnownErrors
 from proxylm.predictor.inputs import Inputs
 from proxylm.predictor.quality import Quality, assess, fit_rows
 from proxylm.predictor.regressors import make
@@ -39,14 +40,31 @@ def fit(
     training = inputs.training()
     fitted = fit_rows(training, make(regressor, inputs.line_columns))
     shift = Shift().fit(training.X, pd.Index(training.settings["language"]))
-    predictor = Predictor(described, fitted, assessed.calibration, shift)
+    known = _known_errors(training, assessed.out_of_fold["by_run"])
+    predictor = Predictor(described, fitted, assessed.calibration, shift, known)
     return Fitted(predictor, assessed.quality, _out_of_fold(inputs, assessed.out_of_fold, level))
 
 
 def forecast(predictor: Predictor, inputs: Inputs, level: float = intervals.LEVEL) -> pd.DataFrame:
-    """Predictions, as of `Predictor.predict`, of the settings whose score is not observed."""
-    rows = inputs.unobserved()
-    return predictor.predict(rows.X, level, rows.settings)
+    """Predictions, as of `predict_rows`, of the settings whose score is not observed."""
+    return predict_rows(predictor, inputs.unobserved(), level)
+
+
+def predict_rows(
+    predictor: Predictor, rows: Inputs, level: float = intervals.LEVEL
+) -> pd.DataFrame:
+    """Predictions, as of `Predictor.predict`, sharpened by the observed scores (see `fewshot`)."""
+    table = predictor.predict(rows.X, level, rows.settings)
+    if predictor.known is None or table.empty:
+        return table
+    return predictor.known.sharpen(table, rows.settings, rows.target.metric)
+
+
+def _known_errors(training: Inputs, by_run: pd.Series) -> KnownErrors | None:
+    """The errors with each fine-tuning held out; None where that could not be done."""
+    if by_run.isna().any():
+        return None
+    return KnownErrors.fit(training.settings, training.y - by_run, training.half_width / 1.96)
 
 
 def _out_of_fold(inputs: Inputs, held_out: pd.DataFrame, level: float) -> pd.DataFrame:

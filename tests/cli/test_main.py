@@ -94,7 +94,8 @@ def test_a_full_disk_is_one_line(plm: Run, home: Home, monkeypatch: pytest.Monke
     result = plm("publish")
     assert result.code == 1
     assert result.err == "error: plm/site/index.html: No space left on device\n"
-    assert list(home.site.iterdir()) == []
+    assert not home.site.exists()
+    assert list((home.path / "sites").iterdir()) == []
 
 
 def test_ctrl_c_ends_with_130(home: Home) -> None:

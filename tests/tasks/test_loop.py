@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -67,38 +66,6 @@ def test_the_loop_fills_the_board_and_a_second_round_changes_nothing(tiny_home: 
     run_all(tiny_home)
     assert counts(tiny_home) == first
     assert tiny_home.snapshot.resolve() == snapshot
-
-
-def test_a_new_language_is_tested_with_the_kept_weights_and_forecast(
-    tiny_home: Home, tmp_path: Path
-) -> None:
-    run_all(tiny_home)
-    before = counts(tiny_home)
-    text = tmp_path / "swe.tsv"
-    text.write_text("tänd lampan i köket\tHassTurnOn\nvad är klockan\tHassGetCurrentTime\n")
-    from cli.catalogue import add_language
-
-    add_language(
-        "swe_Latn", text, None, "intent", "home-assistant-intents", None, None, tiny_home.path
-    )
-    path = str(tiny_home.path)
-    fetch_catalogue(path)
-    made = plan(path)
-    assert made.missing == 5 + 4  # each trained model is tested in one more language
-    run_all(tiny_home)
-    after = counts(tiny_home)
-    assert after["evaluations"] == before["evaluations"] + 9
-    with reading(tiny_home) as connection:
-        reused = connection.execute(
-            "SELECT DISTINCT json_extract_string(arguments, '$.weights') FROM runs "
-            "JOIN evaluations USING (run_id) WHERE target_lang = 'swe_Latn'"
-        ).fetchall()
-        forecast = connection.execute(
-            "SELECT count(*) FROM leaderboard WHERE target_lang = 'swe_Latn' "
-            "AND source_lang = 'dan_Latn' AND predicted IS NOT NULL AND observed IS NULL"
-        ).fetchone()
-    assert reused == [("reused",)]
-    assert forecast == (1,)
 
 
 def test_a_model_that_fails_is_recorded_and_the_others_go_on(tiny_home: Home) -> None:

@@ -25,7 +25,7 @@ COMMENT ON COLUMN decisions.basis IS 'observed or predicted.';
 COMMENT ON COLUMN decisions.probability_best IS 'Probability, 0-1, that no other model compared here is better.';
 COMMENT ON COLUMN decisions.expected_regret IS 'What is lost on average by taking this model instead of the best, in the metric''s units.';
 COMMENT ON COLUMN decisions.n_models IS 'Models that were compared in this setting.';
-COMMENT ON COLUMN decisions.missing_models IS 'Estimated models of the task that have neither an observed score nor a prediction here.';
+COMMENT ON COLUMN decisions.missing_models IS 'Estimated models in use for the training corpus, with their modes, that have neither an observed score nor a prediction here.';
 COMMENT ON COLUMN decisions.made_at IS 'When it was computed, UTC.';
 
 CREATE VIEW model_choice AS
@@ -56,7 +56,7 @@ COMMENT ON COLUMN model_choice.probability_best IS 'Probability, 0-1, that no ot
 COMMENT ON COLUMN model_choice.expected_regret IS 'What is lost on average by taking this model instead of the best, in the metric''s units.';
 COMMENT ON COLUMN model_choice.choice IS '1 is the model with the least expected regret.';
 COMMENT ON COLUMN model_choice.n_models IS 'Models that were compared in this setting.';
-COMMENT ON COLUMN model_choice.missing_models IS 'Estimated models of the task that have neither an observed score nor a prediction here.';
+COMMENT ON COLUMN model_choice.missing_models IS 'Estimated models in use for the training corpus, with their modes, that have neither an observed score nor a prediction here.';
 COMMENT ON COLUMN model_choice.made_at IS 'When it was computed, UTC.';
 COMMENT ON COLUMN model_choice.board_language IS 'The language that the row is about: the target; for mt the non-English side.';
 
@@ -151,12 +151,12 @@ COMMENT ON COLUMN recommendations.metric IS 'Metric whose error is to fall.';
 COMMENT ON COLUMN recommendations.model_id IS 'Model to evaluate.';
 COMMENT ON COLUMN recommendations.mode IS 'Mode to evaluate it in.';
 COMMENT ON COLUMN recommendations.role IS 'estimated, or proxy where a missing proxy score is what is wanted.';
-COMMENT ON COLUMN recommendations.run_group IS 'Settings of one run group share one fine-tuning.';
-COMMENT ON COLUMN recommendations.source_lang IS 'Source language; intent and slot: the language to train on.';
-COMMENT ON COLUMN recommendations.target_lang IS 'Target language; intent and slot: the language to test on.';
+COMMENT ON COLUMN recommendations.run_group IS 'Settings of one run group share one fine-tuning; * where a zero-shot test serves several.';
+COMMENT ON COLUMN recommendations.source_lang IS 'Source language; intent and slot: the language to train on. * where several.';
+COMMENT ON COLUMN recommendations.target_lang IS 'Target language; intent and slot: the language to test on. * where several: one training serves them.';
 COMMENT ON COLUMN recommendations.train_corpus IS 'Training corpus; NULL for zero-shot.';
 COMMENT ON COLUMN recommendations.train_size IS 'Training lines.';
-COMMENT ON COLUMN recommendations.test_corpus IS 'Test corpus.';
+COMMENT ON COLUMN recommendations.test_corpus IS 'Test corpus; * where several.';
 COMMENT ON COLUMN recommendations.settings IS 'Settings whose prediction would become surer.';
 COMMENT ON COLUMN recommendations.expected_error_drop IS 'Expected fall of the summed standard deviation of those predictions, in the metric''s units.';
 COMMENT ON COLUMN recommendations.device_seconds IS 'Expected seconds of the device, training included; NULL where nothing comparable was run.';

@@ -7,28 +7,29 @@ from typing import Any
 from proxylm.errors import UsageError
 from proxylm.predictor.regressors.bayes import BayesianLinear
 from proxylm.predictor.regressors.collaborative import CollaborativePrediction
-from proxylm.predictor.regressors.contract import Floats, Regressor, WithSpread
+from proxylm.predictor.regressors.contract import Explaining, Floats, Regressor, WithSpread
 from proxylm.predictor.regressors.copy_best_proxy import CopyBestProxy
 from proxylm.predictor.regressors.gp import GaussianProcess
+from proxylm.predictor.regressors.gp_and_trees import GaussianProcessAndTrees
 from proxylm.predictor.regressors.language_effects import LanguageEffects
 from proxylm.predictor.regressors.matrix_factorisation import MatrixFactorisation
 from proxylm.predictor.regressors.one_proxy_line import OneProxyLine
 from proxylm.predictor.regressors.paper_lightgbm import PaperLightGBM
 from proxylm.predictor.regressors.paper_xgboost import PaperXGBoost
 from proxylm.predictor.regressors.polynomial import Polynomial
-from proxylm.predictor.regressors.proxylm_ops import ProxyLMOps
 from proxylm.predictor.regressors.ridge import RidgeOverAll
 from proxylm.predictor.regressors.ridge_and_trees import RidgeAndTrees
 from proxylm.predictor.regressors.shift_aware import ShiftAware
 from proxylm.predictor.regressors.train_mean import TrainMean
 
-__all__ = ["REGRESSORS", "Floats", "Regressor", "WithSpread", "check_name", "make"]
+__all__ = ["REGRESSORS", "Explaining", "Floats", "Regressor", "WithSpread", "check_name", "make"]
 
 REGRESSORS: dict[str, Callable[[Sequence[str]], Regressor]] = {
-    "proxylm-ops": ProxyLMOps,
+    "proxylm-ops": partial(ShiftAware, base="gp-and-trees"),
+    "gp-and-trees": GaussianProcessAndTrees,
     "gp": GaussianProcess,
     "lightgbm": RidgeAndTrees,
-    "lightgbm-shift-aware": ShiftAware,
+    "lightgbm-shift-aware": partial(ShiftAware, base="lightgbm"),
     "lightgbm-paper": PaperLightGBM,
     "lightgbm-paper-fixed": partial(PaperLightGBM, search=False),
     "xgboost": PaperXGBoost,

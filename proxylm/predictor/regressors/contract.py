@@ -52,3 +52,15 @@ class WithSpread(Regressor, Protocol):
 
     def predict_std(self, X: pd.DataFrame, settings: pd.DataFrame | None = None) -> Floats:
         """Standard deviation of each prediction, in the units of `y`."""
+
+
+@runtime_checkable
+class Explaining(Regressor, Protocol):
+    """A regressor that can say what each input adds."""
+
+    def contributions(self, X: pd.DataFrame, settings: pd.DataFrame | None = None) -> pd.DataFrame:
+        """What each column of `X` adds to each prediction, and `base`, where nothing is known.
+
+        In the units of `y`, with the index of `X`; a row adds up to its prediction. What is not a
+        column of `X` has a name of its own.
+        """

@@ -37,6 +37,16 @@ class CopyBestProxy(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             values = np.where(np.isnan(values), X[column].to_numpy(float), values)
         return np.where(np.isnan(values), self.mean_, values)
 
+    def contributions(self, X: pd.DataFrame, settings: pd.DataFrame | None = None) -> pd.DataFrame:
+        table = pd.DataFrame(0.0, X.index, X.columns)
+        left = np.ones(len(X), bool)
+        for column in self.columns_:
+            values = X[column].to_numpy(float)
+            copied = left & ~np.isnan(values)
+            table.loc[copied, column] = values[copied] - self.mean_
+            left &= ~copied
+        return table.assign(base=self.mean_)
+
     def get_state(self) -> dict[str, Any]:
         return {"columns": self.columns_, "mean": self.mean_}
 

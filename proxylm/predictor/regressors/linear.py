@@ -61,6 +61,13 @@ class Linear(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: pd.DataFrame, settings: pd.DataFrame | None = None) -> Floats:
         return np.asarray(self.intercept_ + self.standardise(X) @ self.coef_, dtype=np.float64)
 
+    def contributions(self, X: pd.DataFrame, settings: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Exact; the powers of a column count together. The base is where all are at their mean."""
+        weighed = (self.standardise(X) * self.coef_).reshape(len(X), -1, len(self.columns_))
+        table = pd.DataFrame(weighed.sum(axis=1), X.index, self.columns_)
+        others = [name for name in map(str, X) if name not in self.columns_]
+        return table.assign(**dict.fromkeys(others, 0.0), base=self.intercept_)
+
     def get_state(self) -> dict[str, Any]:
         return {
             "columns": self.columns_,

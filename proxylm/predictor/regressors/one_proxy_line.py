@@ -45,6 +45,11 @@ class OneProxyLine(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         line = self.intercept_ + self.slope_ * X[self.column_]
         return np.asarray(line.fillna(self.mean_), dtype=np.float64)
 
+    def contributions(self, X: pd.DataFrame, settings: pd.DataFrame | None = None) -> pd.DataFrame:
+        table = pd.DataFrame(0.0, X.index, X.columns)
+        table[self.column_] = self.predict(X) - self.mean_
+        return table.assign(base=self.mean_)
+
     def get_state(self) -> dict[str, Any]:
         return {
             "column": self.column_,

@@ -105,6 +105,19 @@ class RidgeAndTrees(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         trees = self.booster_.predict(X.to_numpy(), num_threads=1)
         return np.asarray(self._line(X) + trees, dtype=np.float64)
 
+    def contributions(self, X: pd.DataFrame, settings: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Of the ridge each score's distance from the mean times its slope; of the trees TreeSHAP.
+
+        Both are exact (Lundberg and others 2020, as LightGBM has it).
+        """
+        parts = self.booster_.predict(X.to_numpy(), pred_contrib=True, num_threads=1)
+        table = pd.DataFrame(parts, X.index, [*X.columns, "base"])
+        columns = list(self.line_columns)
+        if columns:
+            table[columns] += (X[columns] - self.fill_).fillna(0.0) * self.slopes_
+        table["base"] += self.intercept_ + float(self.fill_ @ self.slopes_)
+        return table
+
     def get_state(self) -> dict[str, Any]:
         return {
             "fill": self.fill_.tolist(),

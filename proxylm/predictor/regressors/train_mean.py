@@ -26,6 +26,9 @@ class TrainMean(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: pd.DataFrame, settings: pd.DataFrame | None = None) -> Floats:
         return np.full(len(X), self.mean_, dtype=np.float64)
 
+    def contributions(self, X: pd.DataFrame, settings: pd.DataFrame | None = None) -> pd.DataFrame:
+        return pd.DataFrame(0.0, X.index, X.columns).assign(base=self.mean_)
+
     def get_state(self) -> dict[str, Any]:
         return {"mean": self.mean_}
 

@@ -1,299 +1,206 @@
-"""The board page and the exports, from rows like those of the `leaderboard` view."""
+"""The page in a browser: what a reader sees, clicks and links to."""
 
-import html
-import json
-import re
-import sys
-import time
-from datetime import UTC, datetime
+import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 
-from proxylm.board.costs import costs, duration
-from proxylm.board.exports import export
-from proxylm.board.page import MAX_POINTS, render
-from proxylm.errors import ProxyLMError
+from tests.boards import EVIL
+from tests.browser import Page
 
-pytest.importorskip("altair", reason="the `site` extra is not installed")
-pytest.importorskip("vl_convert", reason="the `site` extra is not installed")
-
-FACTS = {"date": "2027-01-31", "snapshot": "warehouse-000012.duckdb"}
-LANGUAGES = ["swh_Latn", "zho_Hans", "kat_Geor", "fra_Latn", "amh_Ethi"]
-CORPORA = ["government", "tanzil", "ted", "ubuntu", "bible", "news"]
-
-
-def board_row(i: int, **changes: Any) -> dict[str, Any]:
-    rng = np.random.default_rng(i)
-    language = LANGUAGES[i % len(LANGUAGES)]
-    metric = "comet" if i % 2 else "spBLEU"
-    unit = 0.01 if metric == "comet" else 1.0
-    predicted = float(rng.uniform(5, 60)) * unit
-    observed = predicted + float(rng.normal(0, 4)) * unit
-    row = {
-        "setting_key": f"{i:064x}",
-        "task": "mt",
-        "metric": metric,
-        "model_id": ["nllb", "m2m100", "llama3"][i // 2 % 3],
-        "mode": "fine_tuned",
-        "source_lang": "eng_Latn" if i % 4 < 2 else language,
-        "target_lang": language if i % 4 < 2 else "eng_Latn",
-        "train_corpus": f"MT560_{CORPORA[i // 7 % 6]}",
-        "train_size": 25000 + 1000 * (i // 42 % 50),
-        "test_corpus": CORPORA[i % 6],
-        "predicted": predicted,
-        "lower": predicted - 6 * unit,
-        "upper": predicted + 6 * unit,
-        "level": 0.9,
-        "prediction_kind": "out_of_fold",
-        "protocol": "lolo",
-        "observed": observed,
-        "observed_half_width": 0.6 * unit,
-        "observed_origin": "imported",
-        "error": predicted - observed,
-        "status": "observed",
-        "reason": None,
-        "predictor_id": "a" * 64,
-        "made_at": datetime(2027, 1, 30, 3, 0, tzinfo=UTC),
-        "board_language": language,
-        "proxy_seconds": 40.0 + i % 3,
-        "estimated_seconds": 110.0 + i % 7,
-        "estimated_basis": "measured",
-        "speed_up": (110.0 + i % 7) / (40.0 + i % 3),
-    }
-    return row | changes
+Browse = Callable[..., Page]
+MakeSite = Callable[..., Path]
+VIEWS = [
+    "board", "board?task=mt&metric=spBLEU&rows=settings", "decide", "trust?task=mt&metric=spBLEU",
+    "costs?task=mt&metric=spBLEU", "next", "languages", "models", "method", "excluded", "data",
+    "language?code=arb_Arab", "model?id=alpha", "model?id=tiny",
+]  # fmt: skip
 
 
-UNOBSERVED = {
-    "observed": None,
-    "observed_half_width": None,
-    "observed_origin": None,
-    "error": None,
-    "status": "predicted",
-    "prediction_kind": "forecast",
-    "protocol": None,
-    "estimated_seconds": 98.0,
-    "estimated_basis": "extrapolated",
-    "speed_up": 2.45,
-}
-UNKNOWN_COSTS = {
-    "proxy_seconds": None,
-    "estimated_seconds": None,
-    "estimated_basis": "unknown",
-    "speed_up": None,
-}
-ABSTAINED = {
-    **UNOBSERVED,
-    **UNKNOWN_COSTS,
-    "predicted": None,
-    "lower": None,
-    "upper": None,
-    "status": "abstained",
-    "reason": "no proxy has been run on this setting",
-}
+def test_every_view_renders_from_a_file_alone(browse: Browse) -> None:
+    page = browse()
+    for view in VIEWS:
+        shown = page.open(view)
+        assert shown.locator("h1").count() == 1, view
+        text = shown.locator("main").inner_text()
+        for slip in ("undefined", "NaN", "[object", "null"):
+            assert slip not in text, f"{view}: {slip}"
 
 
-def board(n: int, **changes: Any) -> pd.DataFrame:
-    rows = [board_row(i, **changes) for i in range(n)]
-    return pd.DataFrame(rows, columns=list(board_row(0)))
+def test_a_filter_a_search_and_a_sort_are_in_the_address(browse: Browse) -> None:
+    page = browse()
+    shown = page.open("board?task=mt&metric=spBLEU")
+    everything = page.table("Models by language")
+    assert len(everything) == 16  # eight languages, two models
+    shown.select_option("#filter-model", "alpha")
+    assert {row[1] for row in page.table("Models by language")} == {"alpha, fine-tuned"}
+    shown.fill("#search", "swahili")
+    shown.wait_for_function("() => location.hash.includes('q=swahili')")
+    (only,) = page.table("Models by language")
+    assert only[0].startswith("Swahili")
+    shown.click("text=Show all")
+    shown.wait_for_selector("[data-ready=yes]")
+    shown.click("thead button:has-text('Observed') >> nth=1")
+    first = page.table("Models by language")
+    numbers = [float(row[5]) for row in first if row[5] != "–"]
+    assert numbers == sorted(numbers, reverse=True)
+    assert "sort=-observed" in shown.url
+
+    again = browse()
+    again.open(shown.url.partition("#")[2])
+    assert again.table("Models by language") == first
 
 
-def quality() -> pd.DataFrame:
-    columns = ["task", "metric", "model_id", "mode", "protocol", "regressor", "statistic"]
-    columns += ["value", "n_rows", "n_folds"]
-    rows = [
-        ("lolo", "ensemble", "rmse", 3.21),
-        ("lolo", "train-mean", "rmse", 11.82),
-        ("lolo", "best one-proxy line", "rmse", 4.87),
-        ("lolo", "ensemble", "rmse_pooled", 5.67),
-        ("by_run", "ensemble", "rmse_pooled", 6.54),
-        ("random", "ensemble", "rmse_pooled", 2.34),
-        ("lolo", "ensemble", "coverage", 0.91),
-    ]
-    return pd.DataFrame(
-        [("mt", "spBLEU", "nllb", "fine_tuned", *row, 1954, 50) for row in rows], columns=columns
+def test_a_sort_keeps_what_is_absent_last(browse: Browse) -> None:
+    page = browse()
+    for sort in ("-observed", "observed"):
+        page.open(f"board?task=mt&metric=spBLEU&rows=settings&sort={sort}")
+        absent = [row[5] == "–" for row in page.table("Every setting")]
+        assert absent == sorted(absent)
+        assert any(absent)
+
+
+def test_an_abstention_gives_its_reason(browse: Browse) -> None:
+    page = browse()
+    rows = []
+    for tab in ("task=mt&metric=spBLEU", "task=intent&metric=accuracy"):
+        page.open(f"board?{tab}&rows=settings&status=abstained")
+        rows += [row for row in page.table("Every setting") if len(row) > 1]
+    assert rows
+    for row in rows:
+        assert row[3] == row[5] == "–"
+        assert "no proxy has been run on this setting" in row[7]
+
+
+def test_a_number_leads_to_its_run_signature_and_outputs(browse: Browse) -> None:
+    page = browse()
+    shown = page.open("board?task=mt&metric=spBLEU&rows=settings&status=observed")
+    shown.click("tbody td.text a >> nth=0")
+    shown.wait_for_selector("[data-view=number][data-ready=yes]")
+    text = shown.locator("main").inner_text()
+    for fact in ("spBLEU|v:1", "recipe, 42", "p-spBLEU-", "greedy", "tiny, fine-tuned"):
+        assert fact in text
+    shown.click("summary")
+    assert '"seed": 42' in shown.locator("pre").inner_text()
+
+
+def test_kept_outputs_are_shown(browse: Browse) -> None:
+    page = browse()
+    scores = "plm.rowsOf((await plm.load(l.file)).scores).find((s) => s.hypotheses && s.preferred)"
+    found = page.open().evaluate(
+        f"async () => {{ for (const l of plm.language.values()) {{ const s = {scores}; if (s) "
+        "return plm.href('number', {task: s.task, metric: s.metric, language: s.board_language, "
+        "model: s.model_id, mode: s.mode, setting: s.setting_key.slice(0, 16)}).slice(1); } }"
     )
+    page.open(found)
+    said = page.table("What the model said")
+    assert [row[0] for row in said] == ["1", "2", "3"]
+    assert said[0][1:] == ["line 0", f"said 0 {EVIL}", "wanted 0"]
 
 
-def text_of(page: str) -> str:
-    """The page's text without its scripts."""
-    bare = re.sub(r"<(script|style)>.*?</\1>", "", page, flags=re.S)
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", bare)).split())
-
-
-def shown(value: float, metric: str, sign: str = "") -> str:
-    return f"{value:{sign}.{3 if metric == 'comet' else 1}f}".replace("-", "−")
-
-
-def test_every_row_is_on_the_page_with_its_figures() -> None:
-    rows = pd.concat([board(60), board(3, **UNOBSERVED), board(3, **ABSTAINED)], ignore_index=True)
-    page = text_of(render(rows, quality(), FACTS))
-    for row in rows.to_dict("records"):
-        metric = str(row["metric"])
-        predicted = interval = observed = error = "–"
-        if row["status"] != "abstained":
-            predicted = shown(row["predicted"], metric)
-            interval = f"[{shown(row['lower'], metric)}, {shown(row['upper'], metric)}]"
-        status = row["status"]
-        if row["status"] == "observed":
-            half_width = shown(row["observed_half_width"], metric)
-            observed = f"{shown(row['observed'], metric)} ± {half_width}"
-            error = shown(row["error"], metric, sign="+")
-            status = "observed, imported, lolo"
-        costs = "– –"
-        if row["status"] != "abstained":
-            own = "≈ 98 s" if row["status"] == "predicted" else f"{row['estimated_seconds']:.0f} s"
-            costs = f"{row['proxy_seconds']:.0f} s {own}"
-        line = f"{row['test_corpus']} {predicted} {interval} {observed} {error} {costs} {status}"
-        assert line in page
-        assert f"{row['source_lang']} → {row['target_lang']}, trained on" in page
-    assert "abstained, forecast, no proxy has been run on this setting" in page
-    assert "60 scores observed 3 only predicted 3 abstained" in page
-    for fact in FACTS.values():
-        assert fact in page
-
-
-def test_a_language_is_summed_up() -> None:
-    rows = board(2, board_language="swh_Latn", metric="spBLEU", model_id="nllb")
-    rows["predicted"], rows["observed"] = [20.0, 30.0], [23.0, 34.0]
-    rows["lower"], rows["upper"] = [18.0, 28.0], [22.0, 36.0]
-    page = text_of(render(rows, quality(), FACTS))
-    # n, predicted, observed, RMSE = sqrt((9 + 16) / 2), inside 1 of 2
-    assert "Swahili (swh_Latn) 2 25.0 28.5 3.5 50%" in page
-
-
-def test_costs_are_means_over_settings_and_the_ratio_is_one_of_sums() -> None:
-    rows = board(4, board_language="swh_Latn", metric="spBLEU", model_id="nllb")
-    rows["proxy_seconds"] = [40.0, 42.0, None, 1.0]
-    rows["estimated_seconds"] = [100.0, 124.0, 500.0, None]
-    rows["estimated_basis"] = ["measured", "measured", "extrapolated", "unknown"]
-    page = text_of(render(rows, quality(), FACTS))
-    # proxies (40 + 42 + 1) / 3; own (100 + 124) / 2 and 500; (100 + 124) / (40 + 42)
-    assert "28 s 112 s / ≈ 8.33 min 2.7x" in page
-    said = "Proxies cost 28 s a setting, nllb 112 s measured / 8.33 min extrapolated: 2.7x."
-    assert said in page
-
-
-def test_a_setting_with_two_metrics_is_paid_once() -> None:
-    one = board(1, metric="spBLEU")
-    other = board(1, metric="comet", proxy_seconds=40.0)
-    assert costs(pd.concat([one, other])) == costs(one) == (40.0, 110.0, None, 2.75)
-
-
-def test_where_no_cost_is_known_the_page_says_nothing_of_it() -> None:
-    page = text_of(render(board(6, **UNKNOWN_COSTS), quality(), FACTS))
-    assert "a setting, " not in page
-    assert "0 s" not in page
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (None, "–"),
-        (0.012, "0.012 s"),
-        (9.96, "10 s"),
-        (112, "112 s"),
-        (600, "10 min"),
-        (5e4, "13.9 h"),
-    ],
-)
-def test_durations(seconds: float | None, text: str) -> None:
-    assert duration(seconds) == text
-
-
-def test_quality_is_beside_the_simple_regressors() -> None:
-    page = render(board(4), quality(), FACTS)
-    text = text_of(page)
-    assert "nllb, fine-tuned: mt spBLEU ensemble 0.27 0.66 3.21 5.67 91% 6.54 2.34" in text
-    assert "best one-proxy line 0.41 1.00 4.87" in text
-    assert "train-mean 1.00 2.43 11.82" in text
-    assert 'class="best">3.21' in page
-    assert "whose fine-tuning is in training too" in text
-
-
-def test_names_are_escaped() -> None:
-    evil = "<script>alert(1)</script>"
-    page = render(
-        board(4, model_id=evil, test_corpus=evil, reason=evil, board_language=evil),
-        quality().assign(model_id=evil, regressor=evil),
-        {"date": evil, "title": evil},
+def test_decisions_and_the_queue_are_shown(browse: Browse) -> None:
+    page = browse()
+    shown = page.open("language?code=swh_Latn&task=mt&metric=spBLEU")
+    assert "Take beta, fine-tuned. It is the best with a probability of 75 %" in (
+        shown.locator("main").inner_text()
     )
-    assert "<script>alert" not in page
-    assert page.count("<script>") == page.count("</script>") == 2
-    assert evil in text_of(page)
+    assert page.table("Which model to take")[0][1:3] == ["75 %", "0.50"]
+    assert page.table("Fine-tuned beside zero-shot")[0][1:4] == [
+        "helps in 2 of 2 settings", "+4.0", "1.0 to 7.0",
+    ]  # fmt: skip
+    page.open("next")
+    assert page.table("Queue")[0][7:10] == ["1.25", "30 min (measured)", "2.50"]
+    shown = page.open("trust?task=mt&metric=spBLEU")
+    assert "Alarm: forecasts no longer hold" in shown.locator("main").inner_text()
+    assert len(page.table("Graded forecasts")) > 0
+    verdict = shown.locator(".verdict").first.inner_text()
+    assert "off by 3.21 spBLEU (root mean square), most in Swahili: 6.50; guessing" in verdict
+    assert "48 % of the test rows share a fine-tuning with training" in verdict
 
 
-@pytest.mark.parametrize(
-    "rows", [board(0), board(5, **UNOBSERVED), board(5, **ABSTAINED)], ids=["none", "new", "no"]
-)
-def test_a_young_board(rows: pd.DataFrame) -> None:
-    page = render(rows, quality().iloc[:0], FACTS)
-    assert "No predictor has been judged yet" in page
-    assert "No setting has both" in page
-    assert ("There are no predictions" in page) == rows.empty
-    assert "nan" not in text_of(page).lower().split()
-    assert "None" not in text_of(page)
+def test_an_empty_warehouse_says_what_is_missing(browse: Browse, make_site: MakeSite) -> None:
+    page = browse(make_site(decided=False, metrics=()) / "site")
+    assert "no predictions and no observed scores yet" in page.open().locator("main").inner_text()
+    for view in ("decide", "trust", "costs", "excluded"):
+        page.open(view)
+    assert "queue is empty" in page.open("next").locator("main").inner_text()
 
 
-def test_nothing_is_fetched() -> None:
-    page = render(board(40), quality(), FACTS)
-    own = re.sub(r"<script>.*?</script>", "", page, flags=re.S)
-    assert "<script" not in own  # none with a src
-    assert not re.search(r"(src|href)=|@import|url\(|https?://", own)
-    assert "Content-Security-Policy\" content=\"default-src 'none'" in own
+def test_scripts_in_names_do_nothing(browse: Browse, make_site: MakeSite) -> None:
+    evil = make_site(languages=3, evil=True)
+    page = browse(evil / "site")
+    for view in [*VIEWS[:-3], "language?code=swh_Latn"]:
+        shown = page.open(view)
+        assert shown.title() != "owned"
+        assert shown.locator("main img, main script").count() == 0
+    shown = page.open("trust?task=mt&metric=spBLEU")
+    shown.hover(".mark-symbol path >> nth=0", force=True)
+    assert shown.title() != "owned"
+    page.open("board?task=mt&metric=spBLEU")
+    assert any(f"Swahili {EVIL}" in row[0] for row in page.table("Models by language"))
+    for name in ("feed.xml", "leaderboard.md"):
+        assert "<script" not in (evil / "site" / name).read_text()
 
 
-def test_a_full_board_is_small_and_quick() -> None:
-    rows = board(13000)
-    start = time.perf_counter()
-    page = render(rows, quality(), FACTS)
-    assert time.perf_counter() - start < 10
-    assert len(page.encode()) < 3_000_000
-    specs = re.search(r"const charts = (.*);", page)
-    assert specs is not None
-    points = [data for spec in json.loads(specs[1]) for data in spec["datasets"].values()]
-    assert sum(len(data) for data in points) <= MAX_POINTS + 10  # and two ends per diagonal
-    assert "1,000 of 6,500 settings, drawn at random" in page
+def test_names_are_written_as_their_speakers_do(browse: Browse) -> None:
+    shown = browse().open("languages")
+    arabic = shown.locator("bdi[lang=ar]")
+    assert arabic.inner_text() == "العربية"
+    assert arabic.get_attribute("dir") == "rtl"
+    assert shown.locator("bdi[lang=zh]").get_attribute("dir") == "ltr"
 
 
-def test_without_the_site_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "altair", None)
-    with pytest.raises(ProxyLMError, match=r"altair.*pip install 'proxylm-ops\[site\]'"):
-        render(board(4), quality(), FACTS)
+def test_dark_colours_by_the_system_and_by_the_button(browse: Browse) -> None:
+    background = "getComputedStyle(document.body).backgroundColor"
+    dark = browse(color_scheme="dark")
+    assert dark.open().evaluate(background) == "rgb(20, 24, 28)"
+    shown = browse(color_scheme="light").open("trust?task=mt&metric=spBLEU")
+    assert shown.evaluate(background) == "rgb(255, 255, 255)"
+    shown.click("#theme")
+    assert shown.evaluate(background) == "rgb(20, 24, 28)"
 
 
-def test_exports_agree(tmp_path: Path) -> None:
-    rows = pd.concat([board(20), board(2, **ABSTAINED)], ignore_index=True)
-    paths = export(rows, tmp_path / "site")
-    assert sorted(path.name for path in paths) == [
-        "leaderboard.csv",
-        "leaderboard.json",
-        "leaderboard.parquet",
-    ]
-    assert sorted(path.name for path in (tmp_path / "site").iterdir()) == sorted(
-        path.name for path in paths
-    )
-    by_suffix = {path.suffix: path for path in paths}
-    records = json.loads(by_suffix[".json"].read_text(encoding="utf-8"))
-    csv = pd.read_csv(by_suffix[".csv"])
-    parquet = pd.read_parquet(by_suffix[".parquet"])
-    assert len(records) == len(csv) == len(parquet) == 22
-    assert list(records[0]) == list(csv.columns) == list(parquet.columns) == list(rows.columns)
-    for name in ("predicted", "lower", "upper", "observed", "error"):
-        from_json = pd.Series([record[name] for record in records], dtype=float, name=name)
-        pd.testing.assert_series_equal(from_json, csv[name], check_exact=True)
-        pd.testing.assert_series_equal(from_json, parquet[name].astype(float), check_exact=True)
-    assert records[21]["predicted"] is None
-    made = datetime(2027, 1, 30, 3, 0, tzinfo=UTC)
-    assert datetime.fromisoformat(records[0]["made_at"]) == made
-    assert datetime.fromisoformat(csv["made_at"][0]) == made
-    assert parquet["made_at"][0] == made
+def test_a_phone_is_wide_enough(browse: Browse) -> None:
+    page = browse(viewport={"width": 360, "height": 740})
+    for view in VIEWS:
+        width = page.open(view).evaluate("document.documentElement.scrollWidth")
+        assert width <= 360, f"{view}: {width}"
 
 
-def test_an_empty_board_is_exported(tmp_path: Path) -> None:
-    export(board(0), tmp_path)
-    assert json.loads((tmp_path / "leaderboard.json").read_text(encoding="utf-8")) == []
-    assert (tmp_path / "leaderboard.csv").read_text(encoding="utf-8").startswith("setting_key,")
+def test_a_keyboard_is_enough(browse: Browse) -> None:
+    shown = browse().open("board?task=mt&metric=spBLEU")
+    shown.keyboard.press("Tab")
+    assert shown.evaluate("document.activeElement.className") == "skip"
+    shown.focus("thead button:has-text('Predicted')")
+    shown.keyboard.press("Enter")
+    assert "sort=-predicted" in shown.url
+
+
+def test_a_newer_publication_is_noticed(browse: Browse, site: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    shutil.copytree(site, folder)
+    page = browse(folder)
+    shown = page.open("next")
+    for path in folder.glob("data/board-*.js"):
+        path.write_text(path.read_text().replace("warehouse-0", "warehouse-9", 1))
+    shown.evaluate("location.hash = '#board'")
+    shown.wait_for_selector("[role=alert]")
+    assert "published anew" in shown.locator("[role=alert]").inner_text()
+    page.complaints.clear()
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_rows_can_be_searched_sorted_and_paged(
+    browse: Browse, make_site: MakeSite
+) -> None:
+    page = browse(make_site(languages=10, corpora=5000, metrics=(("mt", "spBLEU"),)) / "site")
+    shown = page.open("board?rows=settings")
+    assert "100,000 settings" in shown.locator(".found").inner_text()
+    shown.click("button:visible:has-text('More')")
+    assert len(page.table("Every setting")) == 100
+    shown.click("thead button:has-text('Error')")
+    errors = [float(row[6].replace("−", "-")) for row in page.table("Every setting")]
+    assert errors == sorted(errors, reverse=True)
+    shown.fill("#search", "swahili corpus4999")
+    shown.wait_for_function("() => document.querySelector('.found').textContent === '2 settings'")

@@ -85,20 +85,41 @@ def test_a_known_corpus_is_left_to_the_base_and_a_new_one_leans_on_the_proxy(
     inputs: Inputs,
 ) -> None:
     base = make("lightgbm", inputs.line_columns).fit(inputs.X, inputs.y)
-    proxy = make("copy-best-proxy", inputs.line_columns).fit(inputs.X, inputs.y)
-    aware = ShiftAware(inputs.line_columns).fit(inputs.X, inputs.y, inputs.settings)
+    aware = ShiftAware(inputs.line_columns, base="lightgbm").fit(
+        inputs.X, inputs.y, inputs.settings
+    )
     np.testing.assert_array_equal(aware.predict(inputs.X, inputs.settings), base.predict(inputs.X))
-    new = inputs.settings.assign(train_corpus="other")
+    half_new = inputs.settings.assign(train_corpus="other")
+    np.testing.assert_array_equal(aware.predict(inputs.X, half_new), base.predict(inputs.X))
+    new = half_new.assign(test_corpus="other")
     weight = aware.weight(inputs.X, new)
     assert (weight <= aware.trust).all()
     assert weight.max() == pytest.approx(aware.trust)
     np.testing.assert_allclose(
         aware.predict(inputs.X, new),
-        weight * base.predict(inputs.X) + (1 - weight) * proxy.predict(inputs.X),
+        weight * base.predict(inputs.X) + (1 - weight) * aware.plain_.predict(inputs.X),
     )
     assert (aware.weight(inputs.X * 100, new) < 0.1).all()
-    again = ShiftAware(inputs.line_columns).set_state(aware.get_state())
+    again = ShiftAware(inputs.line_columns, base="lightgbm").set_state(aware.get_state())
     np.testing.assert_array_equal(again.predict(inputs.X, new), aware.predict(inputs.X, new))
+
+
+def test_an_input_that_never_varied_has_no_measure(inputs: Inputs) -> None:
+    X = inputs.X.assign(constant=200.0)
+    shift = Shift().fit(X, pd.Index(inputs.settings["language"]))
+    near = shift.distance(X)
+    np.testing.assert_allclose(shift.distance(X.assign(constant=180.0)), near)
+    assert shift.reasons(X.assign(constant=0.0)) == shift.reasons(X)
+
+
+def test_a_proxy_on_another_scale_is_not_copied(inputs: Inputs) -> None:
+    def plain_name(y: pd.Series) -> str:
+        fitted = ShiftAware(inputs.line_columns, base="ridge").fit(inputs.X, y, inputs.settings)
+        return fitted.plain_name_
+
+    (first, *_) = inputs.line_columns
+    assert plain_name(inputs.X[first]) == "copy"
+    assert plain_name(2 * inputs.X[first] + 30) == "line"
 
 
 @pytest.mark.slow

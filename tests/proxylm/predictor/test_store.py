@@ -72,10 +72,10 @@ def test_a_changed_file_is_refused_by_name(predictor: Predictor, tmp_path: Path,
 def test_another_format_is_refused(
     predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "FORMAT", 3)
+    monkeypatch.setattr(store, "FORMAT", 4)
     predictor.save(tmp_path / "it")
     monkeypatch.undo()
-    with pytest.raises(InputError, match=r"format 3 and this program reads format 2"):
+    with pytest.raises(InputError, match=r"format 4 and this program reads format 3"):
         Predictor.load(tmp_path / "it")
 
 

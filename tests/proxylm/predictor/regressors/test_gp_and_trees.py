@@ -15,7 +15,7 @@ from proxylm.predictor.regressors import Regressor, make
 from proxylm.predictor.regressors.gp import GaussianProcess
 
 MakeFrames = Callable[..., Frames]
-NAMES = ("gp", "proxylm-ops")
+NAMES = ("gp", "gp-and-trees")
 
 
 def _inputs(frames: Frames) -> Inputs:

@@ -16,7 +16,7 @@ from proxylm.predictor.regressors.gp import GaussianProcess
 from proxylm.predictor.regressors.ridge_and_trees import RidgeAndTrees
 
 
-class ProxyLMOps(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class GaussianProcessAndTrees(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """`process_share` of the process and the rest of the trees."""
 
     def __init__(
@@ -52,6 +52,11 @@ class ProxyLMOps(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def predict_std(self, X: pd.DataFrame, settings: pd.DataFrame | None = None) -> Floats:
         """The process's."""
         return self.process_.predict_std(X, settings)
+
+    def contributions(self, X: pd.DataFrame, settings: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Those of both parts, by their shares."""
+        process = self.process_.contributions(X, settings) * self.process_share
+        return process.add(self.trees_.contributions(X) * (1 - self.process_share), fill_value=0.0)
 
     def get_state(self) -> dict[str, Any]:
         trees = self.trees_.get_state()
