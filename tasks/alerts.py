@@ -25,10 +25,10 @@ SECONDS = 10.0
 _SHOWN = 1000  # characters of the reason
 
 
-def alert(flow: Any, run: FlowRun, state: "State[Any]") -> None:
+def alert(flow: Any, flow_run: FlowRun, state: "State[Any]") -> None:
     """Tell PLM_ALERT_WEBHOOK and PLM_ALERT_MAIL, as far as they are set, how a run ended."""
     subject = f"proxylm-ops: {flow.name} {state.name.lower() if state.name else 'ended'}"
-    text = f"{subject} ({run.name}): {(state.message or 'no reason given')[:_SHOWN]}"
+    text = f"{subject} ({flow_run.name}): {(state.message or 'no reason given')[:_SHOWN]}"
     for name, send in (("PLM_ALERT_WEBHOOK", post), ("PLM_ALERT_MAIL", mail)):
         if url := os.environ.get(name):
             try:
