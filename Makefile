@@ -5,10 +5,10 @@ BIN := .venv/bin
 SET_UP := .venv/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-machines libreoffice lint format docs bench serve clean
+.PHONY: help demo test test-slow test-machines test-reliability audit libreoffice lint format docs bench serve clean
 
 help: ## Show the targets.
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
 $(SET_UP): pyproject.toml constraints.txt
 	$$(command -v $(PYTHON) || command -v python3) -m venv .venv
@@ -26,6 +26,12 @@ test-slow: $(SET_UP) ## Run the tests that take minutes.
 
 test-machines: $(SET_UP) ## Two workers without a home and a Prefect server, one worker is lost.
 	$(BIN)/python -m pytest -m slow -s tests/flows/test_machines.py
+
+test-reliability: $(SET_UP) ## Kill, tear, fill and crowd it: the whole reliability suite (minutes).
+	$(BIN)/python -m pytest -m "slow or not slow" tests/reliability tests/warehouse/test_exchange.py tests/test_security.py
+
+audit: $(SET_UP) ## Compare the pinned packages with known weaknesses; needs the network.
+	$(BIN)/python deployments/audit.py
 
 LIBREOFFICE := .libreoffice
 $(LIBREOFFICE): # Debian's packages of the help, unpacked; needs apt and dpkg-deb
@@ -61,4 +67,4 @@ serve: $(SET_UP) ## Start a Prefect server, pools, deployments and a worker; Ctr
 	PLM_HOME=$(abspath $(HOME_FOLDER)) $(BIN)/python deployments/serve.py
 
 clean: ## Remove the environment and caches; homes are kept.
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .audit .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -13,6 +14,9 @@ from proxylm.errors import ProxyLMError
 if TYPE_CHECKING:
     import duckdb
 
+    from warehouse.home import Home
+
+DAY = 86_400
 FREE_BYTES = 2 * 1024**3
 
 
@@ -27,7 +31,10 @@ class Finding(NamedTuple):
 
 def check(home: Path | None, hub: bool = False) -> list[Finding]:
     """All findings, whether good or bad. The network is asked only with `hub`."""
-    findings = [*_packages(), *_devices(), *_scorers(), *_home(home), *_prefect()]
+    from cli.doctor_prefect import check_prefect
+
+    findings = [*_packages(), *_devices(), *_scorers(), *_home(home)]
+    findings += [Finding(*found) for found in check_prefect(os.environ)]
     return [*findings, *_hub()] if hub else findings
 
 
@@ -79,7 +86,6 @@ def _scorers() -> Iterator[Finding]:
 
 
 def _home(home: Path | None) -> Iterator[Finding]:
-    from warehouse.database import reading, writing
     from warehouse.home import Home
 
     try:
@@ -90,19 +96,63 @@ def _home(home: Path | None) -> Iterator[Finding]:
         free = shutil.disk_usage(here.path).free
         found = f"{free / 1024**3:.1f} GiB free"
         yield Finding("disk", free > FREE_BYTES, found, "free at least 2 GiB")
-        with writing(here, "doctor"):
-            yield Finding("warehouse", True, "opens, and its schema fits", "")
-        with reading(here) as connection:
-            broken = connection.execute("SELECT count(*) FROM data_checks").fetchone()
-            yield Finding("GPU runs", True, _never_on_gpu(connection), "")
-        count = broken[0] if broken else 0
-        remedy = "look at them: plm-admin sql 'SELECT * FROM data_checks'"
-        yield Finding("data checks", count == 0, f"{count} rows", remedy)
-        rejected = len(list(here.rejected.glob("*.parquet")))
-        remedy = f"read the reasons beside them in {here.rejected}"
-        yield Finding("rejected files", rejected == 0, str(rejected), remedy)
+        yield from _warehouse(here)
     except ProxyLMError as error:
         yield Finding("home", False, str(error), "see the message")
+
+
+def _warehouse(home: "Home") -> Iterator[Finding]:
+    from warehouse.database import reading, writing
+    from warehouse.lock import holder
+
+    who = holder(home)
+    if who is None:
+        yield Finding("lock", True, "free", "")
+    elif who.held:
+        yield Finding("lock", True, f"held by {who.who}", "")
+    else:
+        found = f"{who.who} did not come to its end; the next writer publishes what it stored"
+        yield Finding("lock", True, found, "")
+    if who is None or not who.held:
+        with writing(home, "doctor"):
+            yield Finding("warehouse", True, "opens, and its schema fits", "")
+    with reading(home) as connection:
+        yield Finding("GPU runs", True, _never_on_gpu(connection), "")
+        broken = _count(connection, "SELECT count(*) FROM data_checks")
+        alarms = _count(connection, "SELECT count(*) FROM drift_checks WHERE alarm")
+        yield _backup(home, connection)
+    yield Finding("data checks", broken == 0, f"{broken} rows", "look at them: plm-admin check")
+    remedy = "the intervals no longer hold there; `plm-admin sql 'FROM drift_checks WHERE alarm'`"
+    yield Finding("drift", alarms == 0, f"{alarms} alarms", remedy)
+    rejected = len(list(home.rejected.glob("*.parquet")))
+    remedy = f"read the reasons beside them in {home.rejected}"
+    yield Finding("rejected files", rejected == 0, str(rejected), remedy)
+    waiting = [time.time() - path.stat().st_mtime for path in home.incoming.glob("*.parquet")]
+    late = sum(age > DAY for age in waiting)
+    found = f"{len(waiting)}, {late} of them for more than a day"
+    yield Finding("files to load", late == 0, found, "plm-admin refresh loads them")
+
+
+def _count(connection: "duckdb.DuckDBPyConnection", query: str) -> int:
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _backup(home: "Home", connection: "duckdb.DuckDBPyConnection") -> Finding:
+    """Whether scores that were loaded more than two days ago are in no backup."""
+    from warehouse.backup import backups, read_manifest
+    from warehouse.database import now
+
+    made = backups(home)
+    last = read_manifest(made[-1]).made_at if made else None
+    unsafe = connection.execute(
+        "SELECT count(*) FROM scores WHERE loaded_at < ?::TIMESTAMP - INTERVAL 2 DAY "
+        "AND (?::TIMESTAMP IS NULL OR loaded_at > ?::TIMESTAMP)",
+        [now(), last, last],
+    ).fetchone()
+    count = unsafe[0] if unsafe else 0
+    found = f"last {last or 'never'}; {count} scores of more than two days ago are in none"
+    return Finding("backup", count == 0, found, "plm-admin backup, or schedule the flow maintain")
 
 
 def _never_on_gpu(connection: "duckdb.DuckDBPyConnection") -> str:
@@ -132,18 +182,3 @@ def _hub() -> Iterator[Finding]:
         yield Finding("model hub", answer.status_code < 500, f"{url}: {answer.status_code}", remedy)
     except httpx.HTTPError as error:
         yield Finding("model hub", False, f"{url}: {error}", remedy)
-
-
-def _prefect() -> Iterator[Finding]:
-    import httpx
-
-    url = os.environ.get("PREFECT_API_URL")
-    if not url:
-        yield Finding("Prefect API", True, "PREFECT_API_URL is not set: flows run on their own", "")
-        return
-    remedy = "start it with `make serve`, or unset PREFECT_API_URL"
-    try:
-        answer = httpx.get(f"{url}/health", timeout=5)
-        yield Finding("Prefect API", answer.is_success, f"{url}: {answer.status_code}", remedy)
-    except httpx.HTTPError as error:
-        yield Finding("Prefect API", False, f"{url}: {error}", remedy)

@@ -21,6 +21,7 @@ from cli import (
     predict,
     records,
     sources,
+    upkeep,
     work,
 )
 from proxylm.errors import ProxyLMError
@@ -46,6 +47,7 @@ for module in (
     sources,
     look,
     judge,
+    upkeep,
 ):
     module.add_commands(app)
 

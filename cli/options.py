@@ -4,6 +4,7 @@ Data goes to stdout, words to stderr. Nothing here opens the warehouse.
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,11 @@ HomeOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 TaskOption = Annotated[str | None, typer.Option(help="Only this task: mt, intent or slot.")]
 LimitOption = Annotated[int, typer.Option(min=1, help="Show at most so many rows.")]
+
+
+def home_folder(home: Path | None) -> Path:
+    """The home that a command names, whether it exists or not."""
+    return home or Path(os.environ.get("PLM_HOME") or "plm")
 
 
 def say(message: str) -> None:

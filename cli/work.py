@@ -2,7 +2,6 @@
 
 import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +11,7 @@ from cli.options import (
     HomeOption,
     JsonOption,
     TaskOption,
+    home_folder,
     print_facts,
     print_json,
     progress,
@@ -49,7 +49,7 @@ def init(
     from warehouse.loader import load_landing
 
     files = packaged(catalogue) if catalogue else {}
-    here = Home.create(_folder(home))
+    here = Home.create(home_folder(home))
     taken = [name for name in files if (here.catalogue / name).exists()]
     if taken:  # it may have been edited
         raise UsageError(f"{here.catalogue / taken[0]} is there already; move it away first")
@@ -71,7 +71,7 @@ def demo(
     from warehouse.home import Home
 
     started = time.monotonic()
-    here = Home.create(_folder(home))
+    here = Home.create(home_folder(home))
     write_atomically(here.catalogue / "demo.yaml", demo_catalogue().encode())
     done = _run_refresh(here)
     print_board(here, limit=limit)
@@ -318,10 +318,6 @@ def migrate(home: HomeOption = None) -> None:
         number, _ = schema_version(connection)
         publish_snapshot(here, connection)
     typer.echo(f"{here.warehouse}: schema {number}")
-
-
-def _folder(home: Path | None) -> Path:
-    return home or Path(os.environ.get("PLM_HOME") or "plm")
 
 
 def _run_refresh(home: "Home", retry_parked: bool = False) -> dict[str, Any]:

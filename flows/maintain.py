@@ -1,4 +1,4 @@
-"""Flow `maintain`: back up the warehouse and check its data."""
+"""Flow `maintain`: backup, data checks, freshness, compaction, clean-up, growth."""
 
 from prefect import flow
 
@@ -9,6 +9,6 @@ from tasks.settings import home_path
 
 @flow(name="maintain", on_failure=[alert], on_crashed=[alert])
 def maintain(home: str | None = None) -> Maintained:
-    """A verified backup and the data checks. Fails where a check finds rows."""
+    """Look after a home. Fails, with all done, where a check finds rows or nothing is loaded."""
     maintained: Maintained = maintain_task(home_path(home))
     return maintained

@@ -15,17 +15,23 @@ from tasks.plan import Wanted, plan_task
 from tasks.predict import predict_task
 from tasks.publish import publish_task
 from tasks.retrain import retrain_task
-from tasks.settings import home_path, task_runner
+from tasks.settings import alone, home_path, task_runner
 
 
 @flow(name="refresh", task_runner=task_runner(), on_failure=[alert], on_crashed=[alert])
 def refresh(home: str | None = None, retry_parked: bool = False) -> dict[str, Any]:
     """Fetch, evaluate what is missing, retrain, predict and publish; returns what was done.
 
-    `retry_parked` tries once more what failed so often that it was given up.
+    `retry_parked` tries once more what failed so often that it was given up. Raises BusyError where
+    another one is at work on this home.
     """
-    logger = get_run_logger()
     path = home_path(home)
+    with alone(path, "refresh"):
+        return _refresh(path, retry_parked)
+
+
+def _refresh(path: str, retry_parked: bool) -> dict[str, Any]:
+    logger = get_run_logger()
     load_task(path)  # what an interrupted refresh left
     fetched = catalogue_task(path)
     logger.info(

@@ -73,11 +73,14 @@ def bundle_table(bundle: Bundle) -> pa.Table:
 
 def write_landing(bundle: Bundle, folder: Path) -> Path:
     """Write `bundle` into `folder` whole or not at all; returns the file's path."""
-    table = bundle_table(bundle)
+    folder.mkdir(parents=True, exist_ok=True)
+    return _write_table(bundle_table(bundle), folder)
+
+
+def _write_table(table: pa.Table, folder: Path) -> Path:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     data = sink.getvalue()
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{hashlib.sha256(data).hexdigest()}.parquet"
     write_atomically(path, memoryview(data))
     return path
@@ -95,8 +98,34 @@ def landed_evaluations(folder: Path) -> set[str]:
     return keys
 
 
+def compact(folder: Path, at_least: int) -> int:
+    """Make one file of those in `folder` that have one schema, where they are `at_least` so many.
+
+    Returns how many went into another. The new file is there before the old ones go: a stop in
+    between leaves records twice, which the loader takes once.
+    """
+    groups: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob("*.parquet")):
+        schema = pq.read_schema(path)
+        groups.setdefault(f"{schema} {schema.metadata}", []).append(path)
+    compacted = 0
+    for paths in groups.values():
+        if len(paths) < at_least:
+            continue
+        tables = [pq.ParquetFile(path).read() for path in paths]
+        whole = pa.concat_tables(tables)
+        made = _write_table(whole, folder)
+        if pq.read_metadata(made).num_rows != sum(len(table) for table in tables):
+            raise OSError(f"{made} does not hold all rows of the {len(paths)} files")
+        for path in paths:
+            if path != made:
+                path.unlink()
+        compacted += len(paths)
+    return compacted
+
+
 def write_atomically(path: Path, data: bytes | memoryview) -> None:
-    """Write a file under a temporary name, sync it, then rename it into place."""
+    """Write a file under a temporary name, sync it, then rename it into place and sync that."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -104,5 +133,15 @@ def write_atomically(path: Path, data: bytes | memoryview) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+        sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Have the disk keep a file, or the names in a folder, before anything else is done."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -4,6 +4,7 @@ Read from the environment when a flow starts, so that the same flow runs on one 
 """
 
 import os
+from contextlib import AbstractContextManager
 from typing import Any
 
 import psutil
@@ -12,6 +13,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from prefect.tasks import Task
 
 from proxylm.errors import BusyError, UsageError
+from warehouse import lock
 from warehouse.home import Home
 
 LOCK_RETRIES: dict[str, Any] = {"retries": 3, "retry_delay_seconds": [5, 20, 60]}
@@ -26,6 +28,11 @@ def busy(_task: "Task[..., Any]", _run: TaskRun, state: "State[Any]") -> bool:
 def home_path(home: str | None) -> str:
     """The home folder a flow works on: its parameter, else PLM_HOME, else ./plm."""
     return str(Home.find(home).path)
+
+
+def alone(home: str, purpose: str) -> AbstractContextManager[None]:
+    """Be the only process at `purpose` in `home`, see `warehouse.lock.alone`."""
+    return lock.alone(Home.find(home), purpose)
 
 
 def workers() -> int:

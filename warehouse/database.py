@@ -5,9 +5,8 @@
 """
 
 import re
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from importlib import resources
 from typing import NamedTuple
@@ -18,7 +17,7 @@ from proxylm import __version__
 from proxylm.errors import BusyError, ProxyLMError, UsageError
 from warehouse.home import Home
 from warehouse.lock import locked
-from warehouse.snapshot import publish_snapshot
+from warehouse.snapshot import copy_file, publish_snapshot
 
 
 class Migration(NamedTuple):
@@ -48,17 +47,60 @@ def writing(home: Home, purpose: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """The live warehouse, migrated, with its lock held from connect to close.
 
     Raises BusyError when another process holds it and ProxyLMError when it was made by a newer
-    version of this code.
+    version of this code, or cannot be written.
     """
-    with locked(home, purpose):
-        migrated = _migrate(home)
-        connection = duckdb.connect(str(home.warehouse))
-        try:
-            if migrated and home.snapshot.exists():  # readers of this version need its views
-                publish_snapshot(home, connection)
-            yield connection
-        finally:
-            connection.close()
+    with ExitStack() as stack:
+        ended_well = stack.enter_context(locked(home, purpose))
+        stack.enter_context(storage_errors(home))
+        # What a killed writer had committed may be in no published copy.
+        publish = not ended_well and home.snapshot.exists()
+        yield stack.enter_context(opened(home, publish))
+
+
+@contextmanager
+def opened(home: Home, publish: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The live warehouse, migrated, for one who holds its lock; `publish` makes a copy first."""
+    migrated = _migrate(home)
+    connection = duckdb.connect(str(home.warehouse))
+    try:
+        if publish or (migrated and home.snapshot.exists()):  # readers need its views
+            publish_snapshot(home, connection)
+        yield connection
+    finally:
+        connection.close()
+
+
+def apply(connection: duckdb.DuckDBPyConnection, steps: list[Migration]) -> None:
+    """Run migrations, each committed together with its record."""
+    for migration in steps:
+        with transaction(connection):
+            connection.execute(migration.sql)
+            _record(connection, migration)
+
+
+def table_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Rows of every table but the record of migrations."""
+    names = connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary "
+        "AND table_name <> 'schema_migrations' ORDER BY 1"
+    ).fetchall()
+    counts = {}
+    for (name,) in names:
+        row = connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()
+        counts[name] = int(row[0]) if row else 0
+    return counts
+
+
+@contextmanager
+def storage_errors(home: Home) -> Iterator[None]:
+    """A disk that is full or cannot be written, in words."""
+    try:
+        yield
+    except (duckdb.IOException, duckdb.FatalException) as error:
+        raise ProxyLMError(
+            f"{home.path} cannot be written ({_first_line(error)}). What was stored before is "
+            "kept; free some space there or mend the folder's permissions, and run it again"
+        ) from None
 
 
 @contextmanager
@@ -150,13 +192,10 @@ def _migrate(home: Home) -> bool:
         # The connection above is closed, so the file is whole and has no write-ahead log.
         stamp = now().strftime("%Y%m%dT%H%M%S")
         home.backups.mkdir(mode=0o700, exist_ok=True)
-        shutil.copy2(home.warehouse, home.backups / f"before-{newest:04d}-{stamp}.duckdb")
+        backup = home.backups / f"before-{newest:04d}-{stamp}.duckdb"
+        copy_file(home.warehouse, backup)
     with duckdb.connect(str(home.warehouse)) as connection:
-        for migration in available:
-            if migration.number > number:
-                with transaction(connection):
-                    connection.execute(migration.sql)
-                    _record(connection, migration)
+        apply(connection, [step for step in available if step.number > number])
     return True
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from proxylm.errors import UsageError
 
 _FOLDERS = (
+    "landing",
     "landing/incoming",
     "landing/loaded",
     "landing/rejected",

@@ -4,9 +4,11 @@ Records whose key is present are skipped, so loading a file twice changes nothin
 cannot be loaded moves to `landing/rejected/` with the reason beside it.
 """
 
+import hashlib
+import re
 import shutil
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import duckdb
 import pyarrow as pa
@@ -21,6 +23,8 @@ from warehouse.snapshot import publish_snapshot
 
 _VALUES = {"scores": "value", "features": "value"}
 """Tables in which one key with two values is a contradiction."""
+_PATHS = {"runs": {"log", "curve"}, "evaluations": {"hypotheses"}}
+"""Columns with paths of files below the home."""
 
 
 @dataclass
@@ -49,7 +53,9 @@ def load_landing(home: Home) -> LoadReport:
         for path in sorted(home.incoming.glob("*.parquet")):
             try:
                 inserted, repeated = _load_file(connection, path)
-            except (InputError, duckdb.Error, pa.ArrowException, OSError) as error:
+            except (duckdb.IOException, duckdb.FatalException):
+                raise  # the disk's fault, not the file's: it stays where it is
+            except (InputError, duckdb.Error) as error:
                 reason = str(error).splitlines()[0]
                 _reject(home, path, reason)
                 report.files_rejected[path.name] = reason
@@ -104,25 +110,17 @@ def known_scores(connection: duckdb.DuckDBPyConnection, score_keys: list[str]) -
 
 def _load_file(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[dict[str, int], int]:
     """New rows a table, and how many of the file's evaluations were there already."""
-    metadata = pq.read_schema(path).metadata or {}
-    version = metadata.get(b"plm_landing", b"").decode()
-    if not version:
-        raise InputError(f"{path.name} is no landing file")
-    if version not in READABLE_VERSIONS:
-        raise InputError(
-            f"{path.name} is a landing file of version {version}, this program reads "
-            f"{' and '.join(READABLE_VERSIONS)}; upgrade it and move the file back to "
-            "landing/incoming"
-        )
+    content = _read(path)
     inserted, repeated = {}, 0
     with transaction(connection):
         for table in TABLES:
             keys = ", ".join(KEYS[table])
+            connection.register("file", content.select([table]))
             connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT DISTINCT * FROM "
-                f"(SELECT unnest({table}) FROM read_parquet(?) WHERE {table} IS NOT NULL)",
-                [str(path)],
+                f"(SELECT unnest({table}) FROM file WHERE {table} IS NOT NULL)"
             )
+            connection.unregister("file")
             if not connection.execute("SELECT 1 FROM incoming LIMIT 1").fetchone():
                 inserted[table] = 0
                 continue
@@ -133,6 +131,9 @@ def _load_file(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[dict[
             )
             if table in _VALUES:
                 _refuse_contradictions(connection, path, table)
+            given = {field.name for field in content.schema.field(table).type}
+            for column in _PATHS.get(table, set()) & given:
+                _refuse_outside(connection, path, column)
             extra = ", ?::TIMESTAMP AS loaded_at" if table == "scores" else ""
             row = connection.execute(
                 f"INSERT INTO {table} BY NAME SELECT DISTINCT ON ({keys}) *{extra} FROM incoming "
@@ -147,6 +148,46 @@ def _load_file(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[dict[
                 repeated = (row[0] if row else 0) - inserted[table]
         connection.execute("DROP TABLE IF EXISTS incoming; DROP TABLE IF EXISTS present")
     return inserted, repeated
+
+
+def _read(path: Path) -> pa.Table:
+    """The content of a landing file. InputError for one that is torn, or is something else."""
+    try:
+        _check_name(path)
+        with pq.ParquetFile(path) as file:
+            metadata = file.schema_arrow.metadata or {}
+            version = metadata.get(b"plm_landing", b"").decode(errors="replace")
+            if not version:
+                raise InputError(f"{path.name} is no landing file")
+            if version not in READABLE_VERSIONS:
+                raise InputError(
+                    f"{path.name} is a landing file of version {version}, this program reads "
+                    f"{' and '.join(READABLE_VERSIONS)}; upgrade it and move the file back to "
+                    "landing/incoming"
+                )
+            absent = set(TABLES) - set(file.schema_arrow.names)
+            if absent:
+                raise InputError(f"{path.name} has no column {', '.join(sorted(absent))}")
+            return file.read()
+    except (pa.ArrowException, OSError, MemoryError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{path.name} cannot be read as Parquet: {first}") from None
+
+
+def _check_name(path: Path) -> None:
+    """A file that is named by its content must have it: a flipped bit may still be readable."""
+    if re.fullmatch("[0-9a-f]{64}", path.stem):
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != path.stem:
+                raise InputError(f"{path.name} is not as it was written: its name is another hash")
+
+
+def _refuse_outside(connection: duckdb.DuckDBPyConnection, path: Path, column: str) -> None:
+    """A path that others will open must lie below the home."""
+    rows = connection.execute(f"SELECT DISTINCT {column} FROM incoming WHERE {column} IS NOT NULL")
+    for (text,) in rows.fetchall():
+        if PurePosixPath(text).is_absolute() or ".." in PurePosixPath(text).parts:
+            raise InputError(f"{path.name}: {column} {text!r} is no path below the home")
 
 
 def _refuse_contradictions(connection: duckdb.DuckDBPyConnection, path: Path, table: str) -> None:

@@ -1,7 +1,8 @@
 """One writer at a time: an advisory lock on `warehouse.lock`.
 
 The lock is the kernel's (flock), so it goes away with its holder however that ends. The file's
-text only tells others who holds it.
+text tells others who holds it, and is cleared by a holder that comes to its end: text found by the
+next one means that the last was killed or failed.
 """
 
 import fcntl
@@ -12,6 +13,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
 
 from proxylm.errors import BusyError
 from warehouse.home import Home
@@ -24,46 +27,93 @@ def _wait_seconds() -> float:
 
 
 @contextmanager
-def locked(home: Home, purpose: str, wait_seconds: float | None = None) -> Iterator[None]:
+def locked(home: Home, purpose: str, wait_seconds: float | None = None) -> Iterator[bool]:
     """Hold the lock of `home`. Waits up to `wait_seconds` (default PLM_LOCK_SECONDS, else 60 s).
 
-    Raises BusyError, which names the holder, when the wait is over.
+    Gives whether the holder before came to its end. Raises BusyError, which names the holder, when
+    the wait is over.
     """
     wait = _wait_seconds() if wait_seconds is None else wait_seconds
-    deadline = time.monotonic() + wait
-    descriptor = os.open(home.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with _held(home.lock, purpose, wait) as ended_well:
+        if ended_well is None:
+            raise BusyError(
+                f"the warehouse {home.warehouse} is held by {_who(home.lock)}; waited {wait:g} s. "
+                "Try again later, or wait longer with PLM_LOCK_SECONDS"
+            )
+        yield ended_well
+
+
+@contextmanager
+def alone(home: Home, purpose: str) -> Iterator[None]:
+    """Be the only process at `purpose` in this home: two refreshes would evaluate the same.
+
+    Raises BusyError, which names the other, at once: it may take all night.
+    """
+    path = home.path / f"{purpose}.lock"
+    with _held(path, purpose, 0) as ended_well:
+        if ended_well is None:
+            raise BusyError(
+                f"another {purpose} of {home.path} is at work: {_who(path)}. Wait for its end; "
+                "`plm-admin status` shows what is done"
+            )
+        yield
+
+
+@contextmanager
+def _held(path: Path, purpose: str, wait_seconds: float) -> Iterator[bool | None]:
+    """Hold a lock file: whether the holder before came to its end; None where it is not free."""
+    deadline = time.monotonic() + wait_seconds
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise BusyError(_busy_message(home, wait)) from None
-                time.sleep(_POLL_SECONDS)
-        holder = {
+        while not _try(descriptor, fcntl.LOCK_EX):
+            if time.monotonic() >= deadline:
+                yield None
+                return
+            time.sleep(_POLL_SECONDS)
+        said = {
             "pid": os.getpid(),
             "host": socket.gethostname(),
             "purpose": purpose,
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+        ended_well = os.fstat(descriptor).st_size == 0
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
-        yield
+        os.pwrite(descriptor, json.dumps(said).encode(), 0)
+        yield ended_well
+        os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 
 
-def _busy_message(home: Home, wait: float) -> str:
+def _try(descriptor: int, kind: int) -> bool:
     try:
-        holder = json.loads(home.lock.read_text())
-        who = (
-            f"process {holder['pid']} on {holder['host']} "
-            f"({holder['purpose']}, since {holder['since']})"
-        )
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+class Holder(NamedTuple):
+    """Who holds the lock, or was the last to."""
+
+    who: str
+    held: bool  # False: it ended without letting go, killed or failed
+
+
+def holder(home: Home) -> Holder | None:
+    """The present holder, or the last one if it did not come to its end; else None."""
+    if not home.lock.exists() or not home.lock.stat().st_size:
+        return None
+    descriptor = os.open(home.lock, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return Holder(_who(home.lock), held=not _try(descriptor, fcntl.LOCK_SH))
+    finally:
+        os.close(descriptor)
+
+
+def _who(path: Path) -> str:
+    try:
+        said = json.loads(path.read_text())
+        return f"process {said['pid']} on {said['host']} ({said['purpose']}, since {said['since']})"
     except (ValueError, KeyError):
-        who = "another process"
-    return (
-        f"the warehouse {home.warehouse} is held by {who}; waited {wait:g} s. "
-        "Try again later, or wait longer with PLM_LOCK_SECONDS"
-    )
+        return "another process"

@@ -5,14 +5,15 @@ step, so a reader sees the old copy or the new one. A reader that has the old on
 In a copy the board is a table: it is asked often, and computed from all scores.
 """
 
-import os
 import re
+import shutil
 import subprocess
 import time
 from pathlib import Path
 
 import duckdb
 
+from proxylm.landing import sync
 from warehouse.home import Home
 
 KEEP = 3
@@ -28,16 +29,17 @@ def publish_snapshot(home: Home, connection: duckdb.DuckDBPyConnection) -> Path:
     number = 1 + (_number(copies[-1]) if copies else 0)
     path = home.published / f"warehouse-{number:06d}.duckdb"
     staged = path.with_name(f".{path.name}")
+    staged.with_name(f"{staged.name}.wal").unlink(missing_ok=True)  # by a killed writer
     copy_database(connection, staged)
     _store_board(staged)
     staged.chmod(0o444)
-    _sync(staged)
+    sync(staged)
     staged.rename(path)
     link = home.published / ".current.tmp"
     link.unlink(missing_ok=True)
     link.symlink_to(path.name)
     link.replace(home.snapshot)
-    _sync(home.published)
+    sync(home.published)
     _remove_old(copies, keep=KEEP - 1)
     return path
 
@@ -58,9 +60,19 @@ def copy_database(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     copied = subprocess.run(["cp", live[0], str(temporary)], capture_output=True, text=True)
     if copied.returncode:
         temporary.unlink(missing_ok=True)
-        raise OSError(copied.stderr.strip())
-    _sync(temporary)
+        raise duckdb.IOException(copied.stderr.strip() or f"cp ended with {copied.returncode}")
+    sync(temporary)
     temporary.rename(path)
+    sync(path.parent)
+
+
+def copy_file(path: Path, to: Path) -> None:
+    """Copy a closed file to `to`, where it appears whole or not at all."""
+    temporary = to.with_name(f".{to.name}.tmp")
+    shutil.copyfile(path, temporary)
+    sync(temporary)
+    temporary.rename(to)
+    sync(to.parent)
 
 
 def _store_board(path: Path) -> None:
@@ -100,11 +112,3 @@ def _remove_old(copies: list[Path], keep: int) -> None:
     for path in copies[:-keep]:
         if time.time() - path.stat().st_mtime > KEEP_SECONDS:
             path.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,10 +7,10 @@ import pytest
 from flows.evaluate import evaluate
 from flows.maintain import maintain
 from flows.refresh import refresh
-from proxylm.errors import ProxyLMError, UsageError
+from proxylm.errors import BusyError, ProxyLMError, UsageError
 from tasks.catalogue import fetch_catalogue
 from tasks.plan import plan
-from tasks.settings import task_runner
+from tasks.settings import alone, task_runner
 from tests.tiny import add_model_that_fails
 from warehouse.database import reading, writing
 from warehouse.home import Home
@@ -35,6 +35,12 @@ def test_refresh_reports_what_it_did_and_goes_on_past_a_failure(tiny_home: Home)
     again = refresh(home=str(tiny_home.path))
     assert (again["present"], again["evaluated"], again["re_evaluated"]) == (45, 0, 0)
     assert (again["retrained"], again["new_predictions"]) == (0, 0)
+
+
+def test_a_second_refresh_at_the_same_time_makes_nothing_twice(tiny_home: Home) -> None:
+    with alone(str(tiny_home.path), "refresh"), pytest.raises(BusyError, match="another refresh"):
+        refresh(home=str(tiny_home.path))
+    assert not list(tiny_home.incoming.iterdir())
 
 
 def test_the_evaluate_flow_writes_landing_files_only(tiny_home: Home) -> None:
@@ -63,7 +69,7 @@ def test_maintain_backs_up_and_fails_where_data_are_broken(home: Home) -> None:
         publish_snapshot(home, connection)
     with pytest.raises(ProxyLMError, match="feature of an unknown setting: 1 rows"):
         maintain(home=str(home.path))
-    assert len(list(home.backups.glob("warehouse-*.duckdb"))) >= 1
+    assert len(list(home.backups.glob("backup-*"))) >= 1
 
 
 def test_an_unknown_runner_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,8 +99,8 @@ VERSION_1_LACKS = {
 }
 
 
-def make_version_1(path: Path) -> None:
-    """Rewrite a landing file as the first version of this program wrote it."""
+def make_version_1(path: Path) -> Path:
+    """Replace a landing file by one as the first version of this program wrote it."""
     table = pq.read_table(path)
     for index, name in enumerate(table.schema.names):
         fields = table.schema.field(name).type
@@ -110,7 +110,10 @@ def make_version_1(path: Path) -> None:
             for row in table[name].to_pylist()
         ]
         table = table.set_column(index, name, pa.array(rows, pa.struct(kept)))
+    path.unlink()
+    path = path.with_name(f"first-{path.name}")
     pq.write_table(table.replace_schema_metadata({"plm_landing": "1"}), path)
+    return path
 
 
 def _score(evaluation: Evaluation, value: float, origin: str) -> Score:

@@ -91,7 +91,7 @@ def test_a_parquet_file_of_another_kind_is_rejected(home: Home) -> None:
 
 def test_a_file_of_the_first_version_loads_and_what_it_lacks_is_unknown(home: Home) -> None:
     path = write_landing(costing(evaluated(), 2.0, 1.0, "a GPU", tokens_in=5), home.incoming)
-    make_version_1(path)
+    path = make_version_1(path)
     assert "tokens_in" not in [field.name for field in pq.read_schema(path).field(5).type]
     assert load_landing(home).evaluations == 3
     with reading(home) as connection:
@@ -104,6 +104,8 @@ def test_a_file_of_the_first_version_loads_and_what_it_lacks_is_unknown(home: Ho
 def test_a_file_of_a_later_version_is_rejected_with_both_versions(home: Home) -> None:
     path = write_landing(evaluated(), home.incoming)
     table = pq.read_table(path)
+    path.unlink()
+    path = path.with_name("later.parquet")
     pq.write_table(table.replace_schema_metadata({"plm_landing": "9"}), path)
     reason = load_landing(home).files_rejected[path.name]
     assert "version 9, this program reads 1 and 2" in reason

@@ -10,7 +10,8 @@ import pytest
 from proxylm.errors import BusyError
 from warehouse.database import writing
 from warehouse.home import Home
-from warehouse.lock import locked
+from warehouse.lock import alone, locked
+from warehouse.lock import holder as holder_of
 
 HOLD = """
 import sys, time
@@ -77,3 +78,37 @@ def test_a_waiting_writer_goes_on_when_the_lock_is_free(
     holder.kill()
     output, _ = waiter.communicate(timeout=30)
     assert output == "got it\n"
+
+
+def test_a_holder_that_was_killed_is_remembered_by_the_next_one(
+    home: Home, holder: "subprocess.Popen[str]"
+) -> None:
+    holder.kill()
+    holder.wait()
+    with locked(home, "next") as ended_well:
+        assert not ended_well
+    with locked(home, "the one after") as ended_well:
+        assert ended_well
+
+
+def test_who_holds_the_lock_can_be_asked(home: Home) -> None:
+    assert holder_of(home) is None
+    with locked(home, "test"):
+        assert holder_of(home) is not None
+        assert holder_of(home).held  # type: ignore[union-attr]
+    assert holder_of(home) is None
+
+
+def test_a_second_refresh_is_told_of_the_first_at_once_and_writers_are_not_held_up(
+    home: Home,
+) -> None:
+    with alone(home, "refresh"):
+        with (
+            pytest.raises(BusyError, match=r"another refresh .* process \d+"),
+            alone(home, "refresh"),
+        ):
+            pass
+        with writing(home, "test"):
+            pass
+    with alone(home, "refresh"):
+        pass

@@ -1,4 +1,4 @@
-"""Published copies and backups: whole, read-only, and readers are never disturbed."""
+"""Published copies: whole, read-only, and readers are never disturbed."""
 
 import os
 import subprocess
@@ -11,7 +11,6 @@ import pytest
 
 from proxylm.landing import write_landing
 from tests.warehouse.builders import evaluated
-from warehouse.backup import back_up
 from warehouse.database import reading, writing
 from warehouse.home import Home
 from warehouse.loader import load_landing
@@ -76,12 +75,3 @@ def test_old_copies_go_after_a_day_and_the_last_three_stay(home: Home) -> None:
         newest = publish_snapshot(home, connection)
     left = sorted(home.published.glob("warehouse-*.duckdb"))
     assert left == [*copies[-(KEEP - 1) :], newest]
-
-
-def test_a_backup_holds_everything(home: Home) -> None:
-    write_landing(evaluated(), home.incoming)
-    load_landing(home)
-    path, scores = back_up(home)
-    assert scores == 3
-    with duckdb.connect(str(path), read_only=True) as copy:
-        assert copy.execute("SELECT count(*) FROM setting_scores").fetchone() == (3,)
