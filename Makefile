@@ -5,7 +5,7 @@ BIN := .venv/bin
 SET_UP := .venv/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-reliability audit libreoffice lint format docs bench serve clean
+.PHONY: help demo test test-slow test-machines test-reliability audit libreoffice lint format docs bench serve clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -23,6 +23,9 @@ test: $(SET_UP) ## Run the default tests, on two processes.
 
 test-slow: $(SET_UP) ## Run the tests that take minutes.
 	$(BIN)/python -m pytest -m slow
+
+test-machines: $(SET_UP) ## Two workers without a home and a Prefect server, one worker is lost.
+	$(BIN)/python -m pytest -m slow -s tests/flows/test_machines.py
 
 test-reliability: $(SET_UP) ## Kill, tear, fill and crowd it: the whole reliability suite (minutes).
 	$(BIN)/python -m pytest -m "slow or not slow" tests/reliability tests/warehouse/test_exchange.py tests/test_security.py
@@ -58,6 +61,7 @@ bench: $(SET_UP) ## Run the benchmarks.
 	$(BIN)/python benchmarks/many_languages.py
 	$(BIN)/python benchmarks/board.py
 	$(BIN)/python benchmarks/retrain.py
+	$(BIN)/python benchmarks/scale.py
 
 serve: $(SET_UP) ## Start a Prefect server, pools, deployments and a worker; Ctrl-C ends them.
 	PLM_HOME=$(abspath $(HOME_FOLDER)) $(BIN)/python deployments/serve.py

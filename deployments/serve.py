@@ -1,7 +1,8 @@
 """Brings up everything that `prefect deployment run refresh/default` needs, on this machine.
 
 Starts a Prefect server on the loopback address, makes the work pools `plm` and `gpu`, deploys
-`prefect.yaml` and starts a worker for each pool. Ends them all on Ctrl-C or when one of them ends.
+`prefect.yaml`, makes the automation for lost machines and starts a worker for each pool. Ends them
+all on Ctrl-C or when one of them ends.
 
 Environment: PLM_HOME (home folder), PLM_PORT (port of the server, default 4200).
 """
@@ -33,6 +34,7 @@ def main() -> int:
     environment = {
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",  # see automations.py
         **os.environ,
         "PREFECT_API_URL": url,
         "PWD": str(CHECKOUT),  # what prefect.yaml takes the flows' folder from
@@ -48,6 +50,7 @@ def main() -> int:
             if limit is not None:
                 _prefect(["work-pool", "set-concurrency-limit", pool, str(limit)], environment)
         _prefect(["--no-prompt", "deploy", "--all"], environment)
+        _run([sys.executable, str(CHECKOUT / "deployments" / "automations.py")], environment)
         for pool in POOLS:
             processes.append(
                 _start(["worker", "start", "--pool", pool, "--limit", "1"], environment)
@@ -93,11 +96,13 @@ def _start(arguments: list[str], environment: dict[str, str]) -> "subprocess.Pop
 
 
 def _prefect(arguments: list[str], environment: dict[str, str]) -> None:
-    done = subprocess.run(
-        _command(arguments), env=environment, cwd=CHECKOUT, capture_output=True, text=True
-    )
+    _run(_command(arguments), environment)
+
+
+def _run(command: list[str], environment: dict[str, str]) -> None:
+    done = subprocess.run(command, env=environment, cwd=CHECKOUT, capture_output=True, text=True)
     if done.returncode:
-        raise SystemExit(f"prefect {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
 
 
 def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:

@@ -8,12 +8,13 @@ from prefect import flow
 from prefect.logging import get_run_logger
 
 from proxylm.errors import ProxyLMError
+from tasks.alerts import alert
 from tasks.catalogue import Fetched, catalogue_task
 from tasks.settings import home_path
 from tasks.sources import sources_task
 
 
-@flow(name="catalogue")
+@flow(name="catalogue", on_failure=[alert], on_crashed=[alert])
 def catalogue(home: str | None = None) -> Fetched:
     """Fetch what is new; `refresh` or `evaluate` then evaluates what was admitted."""
     logger = get_run_logger()

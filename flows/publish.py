@@ -2,11 +2,12 @@
 
 from prefect import flow
 
+from tasks.alerts import alert
 from tasks.publish import Published, publish_task
 from tasks.settings import home_path
 
 
-@flow(name="publish")
+@flow(name="publish", on_failure=[alert], on_crashed=[alert])
 def publish(home: str | None = None) -> Published:
     """Render the board and its data files."""
     published: Published = publish_task(home_path(home))

@@ -6,6 +6,7 @@ from prefect import flow
 from prefect.logging import get_run_logger
 
 from flows.evaluate import run_batches
+from tasks.alerts import alert
 from tasks.catalogue import catalogue_task
 from tasks.decide import decide_task
 from tasks.features import features_task
@@ -17,7 +18,7 @@ from tasks.retrain import retrain_task
 from tasks.settings import alone, home_path, task_runner
 
 
-@flow(name="refresh", task_runner=task_runner())
+@flow(name="refresh", task_runner=task_runner(), on_failure=[alert], on_crashed=[alert])
 def refresh(home: str | None = None, retry_parked: bool = False) -> dict[str, Any]:
     """Fetch, evaluate what is missing, retrain, predict and publish; returns what was done.
 

@@ -2,6 +2,7 @@
 
 from prefect import flow
 
+from tasks.alerts import alert
 from tasks.decide import decide_task
 from tasks.features import features_task
 from tasks.load import load_task
@@ -10,7 +11,7 @@ from tasks.retrain import Retrained, retrain_task
 from tasks.settings import home_path
 
 
-@flow(name="retrain")
+@flow(name="retrain", on_failure=[alert], on_crashed=[alert])
 def retrain(home: str | None = None) -> Retrained:
     """Load, compute features, retrain, predict and decide."""
     path = home_path(home)

@@ -7,6 +7,7 @@ no models; where lines come from is in `readers/` and `home_assistant.py`.
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,15 +169,8 @@ def write_corpus(corpus: CorpusSplit, path: Path, provenance: Mapping[str, str])
 
 def read_corpus(path: Path) -> StoredCorpus:
     """The split and the provenance that `write_corpus` wrote; InputError if it is no such file."""
-    try:
-        table = pq.read_table(path)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such corpus file") from error
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"{path}: not a readable Parquet file ({error})") from error
-    metadata = table.schema.metadata or {}
-    if b"plm_corpus" not in metadata or table.column_names != _SCHEMA.names:
-        raise InputError(f"{path}: not a corpus file of this program")
+    table = _read(path)
+    metadata = table.schema.metadata
     rows: dict[str, list[tuple[str, str]]] = {name: [] for name in _PARTS}
     for row in table.to_pylist():
         rows[row["split"]].append((row["text"], row["label"]))
@@ -185,6 +179,35 @@ def read_corpus(path: Path) -> StoredCorpus:
         CorpusSplit(**parts, fingerprint=metadata[b"fingerprint"].decode()),
         json.loads(metadata[b"provenance"]),
     )
+
+
+def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
+    try:
+        with pq.ParquetFile(path) as file:
+            schema = file.schema_arrow
+            if b"plm_corpus" not in (schema.metadata or {}) or schema.names != _SCHEMA.names:
+                raise InputError(f"{path}: not a corpus file of this program")
+            return file.read(columns)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such corpus file") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(f"{path}: not a readable Parquet file ({error})") from error
+
+
+class CorpusSizes(NamedTuple):
+    """A corpus without its lines."""
+
+    fingerprint: str
+    n_train: int
+    n_test: int
+
+
+def read_sizes(path: Path) -> CorpusSizes:
+    """What a plan needs of a corpus, without reading its texts; errors as of `read_corpus`."""
+    table = _read(path, columns=["split"])
+    counts = Counter(table["split"].to_pylist())
+    fingerprint = table.schema.metadata[b"fingerprint"].decode()
+    return CorpusSizes(fingerprint, counts["train"], counts["test"])
 
 
 def _labelled(rows: Sequence[tuple[str, str]]) -> Labelled:

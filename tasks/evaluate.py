@@ -7,8 +7,7 @@ failed run, and the rest goes on; see `proxylm/evaluation/supervisor.py`.
 import os
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +20,29 @@ from proxylm.errors import ProxyLMError
 from proxylm.evaluation.contract import Batch, Job
 from proxylm.evaluation.supervisor import EvaluationCrashed, Limits, Supervised, supervise
 from proxylm.landing import landed_evaluations
-from tasks.settings import evaluation_bytes, evaluation_seconds, workers
+from tasks.settings import evaluation_bytes, evaluation_seconds, home_path, workers
+from tasks.store import Store, without, worker_home
 from warehouse.home import Home
 
 
-def evaluate(batch: str, home: str) -> None:
+def evaluate(batch: str, home: str | None, store: str | None = None) -> None:
     """Run what is left of one batch (its JSON) and wait for it.
 
+    With a `store` this machine needs no home: texts come from there and results go there.
     Raises EvaluationCrashed when the process cannot do any of it, and ProxyLMError when a job
     failed (it is recorded as a failed run; the other jobs are done).
     """
-    done = run_batch(Batch.from_json(batch), home)
-    if done.failures:
-        job, reason = done.failures[0]
-        more = f", and {len(done.failures) - 1} more" if len(done.failures) > 1 else ""
+    wanted = Batch.from_json(batch)
+    if store is None:
+        failures = run_batch(wanted, home_path(home)).failures
+    else:
+        shared = Store(store)
+        with worker_home(wanted, shared) as (left, here):
+            on_end = partial(_deliver, shared, wanted, here)
+            failures = run_batch(left, str(here.path), on_end=on_end).failures
+    if failures:
+        job, reason = failures[0]
+        more = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
         what = f"{job.model.model_id} {'-'.join(job.languages)}".strip()
         raise ProxyLMError(f"{what} failed: {reason}{more} (`plm-admin status` shows them)")
 
@@ -48,7 +56,7 @@ def run_batch(
 ) -> Supervised:
     """Run what is left of a batch under supervision, see `supervisor.supervise`."""
     here = Home.find(home)
-    left = _not_landed(batch, here)
+    left = without(batch, landed_evaluations(here.incoming))  # what an earlier try has left
     threads = max(1, (os.cpu_count() or 1) // workers())
     return supervise(
         left,
@@ -78,15 +86,9 @@ def code_revision() -> str:
     return done.stdout.strip()
 
 
-def _not_landed(batch: Batch, home: Home) -> Batch:
-    """The batch without what an earlier try has left in the landing folder."""
-    landed = landed_evaluations(home.incoming)
-    left = []
-    for job in batch.jobs:
-        tests = tuple(test for test in job.tests if job.evaluation_key(test) not in landed)
-        if tests:
-            left.append(replace(job, tests=tests))
-    return Batch(tuple(left))
+def _deliver(store: Store, batch: Batch, home: Home, _job: Job) -> None:
+    """After each job: a machine that is lost takes only the job it was at with it."""
+    store.deliver(batch, home)
 
 
 def describe(batch: Batch) -> str:
@@ -95,10 +97,10 @@ def describe(batch: Batch) -> str:
     return f"{batch.jobs[0].model.model_id}: {len(batch.jobs)} trainings, {evaluations} tests"
 
 
-def _evaluate_and_log(batch: str, home: str) -> None:
+def _evaluate_and_log(batch: str, home: str | None, store: str | None = None) -> None:
     logger = get_run_logger()
     logger.info(describe(Batch.from_json(batch)))
-    evaluate(batch, home)
+    evaluate(batch, home, store)
 
 
 def _crashed(_task: Any, _run: TaskRun, state: "State[Any]") -> bool:

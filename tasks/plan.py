@@ -8,7 +8,7 @@ import duckdb
 from prefect import task
 
 from proxylm.catalogue import UNPINNED, CorpusEntry, ModelEntry, read_catalogue
-from proxylm.corpora import read_corpus
+from proxylm.corpora import read_sizes
 from proxylm.errors import InputError
 from proxylm.evaluation.contract import Batch, Job, ModelSpec, TextPart
 from tasks.catalogue import part_path, without_text
@@ -62,9 +62,9 @@ def plan(home: str, wanted: Wanted | None = None) -> Plan:
     here = Home.find(home)
     catalogue = read_catalogue(here.catalogue)
     with reading(here) as connection:
-        rows = connection.execute("SELECT evaluation_key FROM evaluations").fetchall()
+        keys = connection.execute("SELECT evaluation_key FROM evaluations").fetchnumpy()
         given_up = {} if wanted.parked else {p.key: p.reason for p in parked(connection)}
-    present = {row[0] for row in rows}
+    present = set(keys["evaluation_key"].tolist())
     result = Plan()
     jobs: dict[str, list[Job]] = defaultdict(list)
     parts = {corpus.id: _parts(here, corpus) for corpus in catalogue.corpora}
@@ -156,15 +156,15 @@ def _parts(home: Home, corpus: CorpusEntry) -> list[_Part]:
         if entry in absent:
             continue
         path = part_path(home, corpus.id, entry)
-        split = read_corpus(path).split
+        sizes = read_sizes(path)
         text = TextPart(
             corpus_id=corpus.id,
             source_lang=entry.language,
             target_lang=entry.with_language or entry.language,
-            fingerprint=split.fingerprint,
+            fingerprint=sizes.fingerprint,
             path=str(path.relative_to(home.path)),
         )
-        parts.append(_Part(text, len(split.train), len(split.test)))
+        parts.append(_Part(text, sizes.n_train, sizes.n_test))
     return parts
 
 

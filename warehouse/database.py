@@ -79,10 +79,10 @@ def apply(connection: duckdb.DuckDBPyConnection, steps: list[Migration]) -> None
 
 
 def table_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Rows of every table but the record of migrations."""
+    """Rows of every table but the record of migrations, and the board that a copy stores."""
     names = connection.execute(
         "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary "
-        "AND table_name <> 'schema_migrations' ORDER BY 1"
+        "AND table_name NOT IN ('schema_migrations', 'leaderboard') ORDER BY 1"
     ).fetchall()
     counts = {}
     for (name,) in names:

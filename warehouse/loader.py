@@ -121,6 +121,14 @@ def _load_file(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[dict[
                 f"(SELECT unnest({table}) FROM file WHERE {table} IS NOT NULL)"
             )
             connection.unregister("file")
+            if not connection.execute("SELECT 1 FROM incoming LIMIT 1").fetchone():
+                inserted[table] = 0
+                continue
+            # Large tables are read once, for those of the file's rows that they have.
+            connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE present AS FROM {table} SEMI JOIN incoming "
+                f"USING ({keys})"
+            )
             if table in _VALUES:
                 _refuse_contradictions(connection, path, table)
             given = {field.name for field in content.schema.field(table).type}
@@ -129,7 +137,7 @@ def _load_file(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[dict[
             extra = ", ?::TIMESTAMP AS loaded_at" if table == "scores" else ""
             row = connection.execute(
                 f"INSERT INTO {table} BY NAME SELECT DISTINCT ON ({keys}) *{extra} FROM incoming "
-                f"ANTI JOIN {table} USING ({keys})",
+                f"ANTI JOIN present USING ({keys})",
                 [now()] if extra else [],
             ).fetchone()
             inserted[table] = row[0] if row else 0
@@ -138,7 +146,7 @@ def _load_file(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[dict[
                     "SELECT count(DISTINCT evaluation_key) FROM incoming"
                 ).fetchone()
                 repeated = (row[0] if row else 0) - inserted[table]
-        connection.execute("DROP TABLE incoming")
+        connection.execute("DROP TABLE IF EXISTS incoming; DROP TABLE IF EXISTS present")
     return inserted, repeated
 
 
@@ -189,7 +197,7 @@ def _refuse_contradictions(connection: duckdb.DuckDBPyConnection, path: Path, ta
         f"HAVING min({value}) <> max({value}) LIMIT 1"
     ).fetchone()
     against = connection.execute(
-        f"SELECT {keys}, t.{value}, i.{value} FROM incoming i JOIN {table} t USING ({keys}) "
+        f"SELECT {keys}, t.{value}, i.{value} FROM incoming i JOIN present t USING ({keys}) "
         f"WHERE t.{value} <> i.{value} LIMIT 1"
     ).fetchone()
     if row := inside or against:

@@ -12,6 +12,7 @@ import importlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -57,7 +58,10 @@ class Inference:
 
 @dataclass(frozen=True)
 class Job:
-    """One training and the tests of the trained model."""
+    """One training and the tests of the trained model.
+
+    Its keys are computed once: a plan asks for them with each of thousands of tests.
+    """
 
     model: ModelSpec
     mode: str
@@ -74,7 +78,7 @@ class Job:
         if not self.recipe.get("name"):
             raise InputError(f"the recipe of {self.model.model_id} has no name")
 
-    @property
+    @cached_property
     def recipe_id(self) -> str:
         """The recipe's name and a hash of everything in recipe and config: both change scores."""
         content = {"recipe": self.recipe, "config": self.model.config, **self._default_prompts}
@@ -94,7 +98,7 @@ class Job:
         """The tested parts, as the record of a run names them."""
         return tuple(f"{t.corpus_id}:{t.source_lang}-{t.target_lang}" for t in self.tests)
 
-    @property
+    @cached_property
     def training_key(self) -> str:
         """Key of the trained model, see `identity.training_key`."""
         return identity.training_key(
@@ -126,7 +130,7 @@ class Job:
             return {}
         return {"prompts": kind.prompts}
 
-    @property
+    @cached_property
     def how(self) -> Inference:
         """How the tests are answered: the kind's defaults and what the job says of its own.
 
@@ -152,7 +156,7 @@ class Job:
             )
         return how
 
-    @property
+    @cached_property
     def decoding(self) -> str:
         """Name of how outputs are produced, with the parameters that a search has."""
         how, name = self.how, kind_named(self.model.kind).tasks[self.task]
