@@ -229,7 +229,7 @@ def _token(token: Token) -> str | None:
     from prefect.blocks.system import Secret
 
     try:
-        block: Any = Secret.load(token.secret)
+        block: Any = Secret.load(token.secret, _sync=True)
         return str(block.get())
     except ValueError:
         raise UsageError(

@@ -76,6 +76,9 @@ def fill(
                 model_id=model, mode="fine_tuned", input_set="proxies", feature_set="plm-1",
                 regressor="lightgbm", n_rows=50, signature='{"seed": 42}', path="predictors/p",
                 wall_seconds=1.0, made_at=START)  # fmt: skip
+            add("champions", predictor_id=f"p-{metric}-{model}", task=task, metric=metric,
+                model_id=model, mode="fine_tuned", regressor="lightgbm", reason="the first",
+                since=START)  # fmt: skip
             for protocol, regressor, statistic, value in [
                 ("lolo", "lightgbm", "rmse", 3.21), ("lolo", "train-mean", "rmse", 9.5),
                 ("lolo", "best one-proxy line", "rmse", 5.0), ("lolo", "lightgbm", "coverage", 0.9),

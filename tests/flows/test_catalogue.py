@@ -25,7 +25,7 @@ def test_what_is_admitted_is_registered_although_another_source_fails(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (home.catalogue / "policy.yaml").write_text(POLICY)
-    Secret(value="hf_planted").save("hub-token")
+    Secret(value="hf_planted").save("hub-token", _sync=True)
     with serving(HubServer(token="hf_planted")) as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         hub.add_model("acme/mt", "a" * 40)

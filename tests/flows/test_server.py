@@ -113,7 +113,7 @@ def test_a_deployment_runs_by_command_and_by_schedule(served: Served, tiny_home:
     finished = [run for run in runs if run["state_type"] == "COMPLETED"]
     assert len(finished) == 1
     fanned_out = served.post("/flow_runs/filter", {"flows": {"name": {"any_": ["evaluate"]}}})
-    assert [run["state_type"] for run in fanned_out] == ["COMPLETED"]
+    assert {run["state_type"] for run in fanned_out} == {"COMPLETED"}  # one run a batch
     assert board(tiny_home) == [("observed", 20), ("predicted", 5)]
     assert (tiny_home.site / "index.html").is_file()
     artifacts = served.post("/artifacts/filter", {"artifacts": {"key": {"any_": ["leaderboard"]}}})
