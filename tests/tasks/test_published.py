@@ -9,6 +9,8 @@ from tasks.retrain import retrain
 from warehouse.database import reading
 from warehouse.home import Home
 
+pytestmark = pytest.mark.slow  # half a minute; the default run has the same on small data
+
 
 @pytest.fixture(scope="module")
 def retrained(published_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
