@@ -229,7 +229,8 @@ def _token(token: Token) -> str | None:
     from prefect.blocks.system import Secret
 
     try:
-        block: Any = Secret.load(token.secret, _sync=True)
+        # `_sync`: also where an event loop runs, as in a notebook; the stubs do not know it
+        block: Any = Secret.load(token.secret, _sync=True)  # type: ignore[call-arg]
         return str(block.get())
     except ValueError:
         raise UsageError(

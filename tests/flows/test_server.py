@@ -19,7 +19,7 @@ from warehouse.home import Home
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 START_SECONDS = 240
-pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def free_port() -> int:

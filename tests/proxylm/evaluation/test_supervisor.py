@@ -190,6 +190,12 @@ def test_a_worker_dies_with_its_supervisor(
             orphan.kill()
 
 
+def workers() -> list[psutil.Process]:
+    """This process's children that evaluate; other tests may have left a browser open."""
+    children = psutil.Process().children()
+    return [child for child in children if "proxylm.evaluation" in child.cmdline()]
+
+
 def test_a_killed_worker_repeats_no_job_that_had_ended(
     translation: Callable[[str, list[str]], Job], tmp_path: Path
 ) -> None:
@@ -200,7 +206,7 @@ def test_a_killed_worker_repeats_no_job_that_had_ended(
     def kill_after_the_first(job: Job) -> None:
         ended.append(job.model.model_id)
         if len(ended) == 1:
-            (worker,) = psutil.Process().children()
+            (worker,) = workers()
             time.sleep(0.3)  # it is at the next job by now
             worker.kill()
 
