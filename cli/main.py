@@ -11,14 +11,14 @@ import sys
 import typer
 
 from cli import (
-    advice,
-    advise,
     catalogue,
+    choose,
     corpora,
     judge,
     language,
     look,
     predict,
+    recommend,
     records,
     sources,
     upkeep,
@@ -38,8 +38,8 @@ app = typer.Typer(
 for module in (
     work,
     predict,
-    advice,
-    advise,
+    choose,
+    recommend,
     records,
     catalogue,
     language,

@@ -54,15 +54,6 @@ def read_models(home: Home) -> list[Model]:
     ]
 
 
-def read_model_languages(home: Home) -> pd.DataFrame:
-    """Which languages models know: model_id, language, relation, source, licence.
-
-    A model without any row is unknown, not without languages.
-    """
-    with reading(home) as connection:
-        return connection.execute("SELECT * FROM model_languages ORDER BY ALL").df()
-
-
 def read_board(home: Home, metrics: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The view `leaderboard` in these metrics, and the zero-shot scores in them.
 

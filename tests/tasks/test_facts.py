@@ -9,7 +9,6 @@ from tasks.facts import update_facts
 from tasks.features import features
 from tests.warehouse.builders import evaluated
 from warehouse.database import reading
-from warehouse.frames import read_model_languages
 from warehouse.home import Home
 from warehouse.loader import load_landing
 
@@ -33,10 +32,11 @@ def test_imported_settings_get_the_facts_of_their_languages(home: Home) -> None:
     assert shown == [(made.facts, made.imputed)]
     assert made.imputed == 3  # speakers, share and level of Swahili are those of swa
 
-    listed = read_model_languages(home)
-    assert listed[["model_id", "language", "relation"]].values.tolist() == [
-        ["smollm-135m", "eng_Latn", "pre_training"]
-    ]
+    with reading(home) as connection:
+        listed = connection.execute(
+            "SELECT model_id, language, relation FROM model_languages"
+        ).fetchall()
+    assert listed == [("smollm-135m", "eng_Latn", "pre_training")]
 
 
 def test_without_news_nothing_is_written(home: Home) -> None:

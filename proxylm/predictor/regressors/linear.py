@@ -4,6 +4,7 @@ A subclass says which columns it uses, what it makes of them and which estimator
 does not know what a column means.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -14,7 +15,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from proxylm.predictor.regressors.contract import Floats
 
 
-class Linear(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class Linear(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """A weighted sum of standardised columns; an absent value is the column's training mean."""
 
     def __init__(self, line_columns: Sequence[str]) -> None:
@@ -28,9 +29,9 @@ class Linear(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """What is weighed, from the chosen columns: by default these themselves."""
         return values
 
+    @abstractmethod
     def estimator(self) -> Any:
         """A new scikit-learn estimator with `coef_` and `intercept_`."""
-        raise NotImplementedError
 
     def fit(
         self,

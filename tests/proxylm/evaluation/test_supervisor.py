@@ -56,6 +56,12 @@ def reasons(done: Supervised) -> dict[str, str]:
     return {failure.job.model.model_id: failure.reason for failure in done.failures}
 
 
+def workers(home: Path) -> list[psutil.Process]:
+    """The processes that evaluate for this home."""
+    running = psutil.process_iter(["cmdline"])
+    return [p for p in running if {"proxylm.evaluation", str(home)} <= {*(p.info["cmdline"] or [])}]
+
+
 def test_three_failures_are_recorded_and_the_fourth_job_succeeds(
     translation: Callable[[str, list[str]], Job], tmp_path: Path
 ) -> None:
@@ -172,28 +178,14 @@ def test_a_worker_dies_with_its_supervisor(
     )
     process = subprocess.Popen([sys.executable, "-c", program, str(batch), str(tmp_path)])
 
-    def workers() -> list[psutil.Process]:
-        return [
-            p
-            for p in psutil.process_iter(["cmdline"])
-            if "proxylm.evaluation" in (p.info["cmdline"] or [])
-            and str(tmp_path) in p.info["cmdline"]
-        ]
-
     wait_for(lambda: any((tmp_path / "runs").glob("*/log-*")))
-    assert workers()
+    assert workers(tmp_path)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    wait_for(lambda: not workers())
+    wait_for(lambda: not workers(tmp_path))
     for orphan in psutil.process_iter(["cmdline"]):  # what the worker had started
         if orphan.info["cmdline"] == mark:
             orphan.kill()
-
-
-def workers() -> list[psutil.Process]:
-    """This process's children that evaluate; other tests may have left a browser open."""
-    children = psutil.Process().children()
-    return [child for child in children if "proxylm.evaluation" in child.cmdline()]
 
 
 def test_a_killed_worker_repeats_no_job_that_had_ended(
@@ -206,7 +198,7 @@ def test_a_killed_worker_repeats_no_job_that_had_ended(
     def kill_after_the_first(job: Job) -> None:
         ended.append(job.model.model_id)
         if len(ended) == 1:
-            (worker,) = workers()
+            (worker,) = workers(tmp_path)
             time.sleep(0.3)  # it is at the next job by now
             worker.kill()
 
