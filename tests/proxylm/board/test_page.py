@@ -206,6 +206,7 @@ def test_a_newer_publication_is_noticed(browse: Browse, site: Path, tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_hundred_thousand_rows_can_be_searched_sorted_and_paged(
     browse: Browse, make_site: MakeSite
 ) -> None:
