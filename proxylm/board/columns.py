@@ -39,7 +39,7 @@ def _column(column: pd.Series) -> Any:
     return {"values": plain_values(pd.Series(distinct)), "codes": codes.tolist()}
 
 
-def _rounded(numbers: np.ndarray) -> list[float | int | None]:
+def _rounded(numbers: np.ndarray[Any, Any]) -> list[float | int | None]:
     """Whole numbers without a point, and None for what is not finite."""
     rounded = np.round(numbers, DIGITS)
     values = rounded.astype(object)

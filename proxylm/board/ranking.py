@@ -37,8 +37,8 @@ def rank(rows: pd.DataFrame) -> pd.DataFrame:
     valued = pd.concat([valued.assign(language=ALL_LANGUAGES), valued])
     met: Any = valued.drop_duplicates([*places, "setting_key"]).groupby([*places, "company"]).size()
     companies: dict[Any, dict[_Pool, int]] = {}
-    for (*place, company), n in met.items():
-        companies.setdefault(tuple(place), {})[names[company]] = n
+    for (*where, company), n in met.items():
+        companies.setdefault(tuple(where), {})[names[company]] = n
     means = valued.groupby([*places, "model_id", "mode"]).agg(
         settings=("value", "size"),
         observed=("is_observed", "sum"),
@@ -58,7 +58,7 @@ def rank(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=COLUMNS)
 
 
-def _companies(valued: pd.DataFrame) -> tuple[np.ndarray, list[_Pool]]:
+def _companies(valued: pd.DataFrame) -> tuple[np.ndarray[Any, Any], list[_Pool]]:
     """For each row the number of its setting's company, and the models of each company.
 
     A company is the set of models that have a value in one setting; there are few of them.
