@@ -20,7 +20,7 @@ class GaussianProcessAndTrees(RegressorMixin, BaseEstimator):  # type: ignore[mi
     """`process_share` of the process and the rest of the trees."""
 
     def __init__(
-        self, line_columns: Sequence[str], process_share: float = 0.7, seed: int = 42
+        self, line_columns: Sequence[str], process_share: float = 0.3, seed: int = 42
     ) -> None:
         self.line_columns = line_columns
         self.process_share = process_share
@@ -59,13 +59,10 @@ class GaussianProcessAndTrees(RegressorMixin, BaseEstimator):  # type: ignore[mi
         return process.add(self.trees_.contributions(X) * (1 - self.process_share), fill_value=0.0)
 
     def get_state(self) -> dict[str, Any]:
-        trees = self.trees_.get_state()
-        return {"booster": trees.pop("booster"), "trees": trees} | {
-            "process": self.process_.get_state()
-        }
+        return {"trees": self.trees_.get_state(), "process": self.process_.get_state()}
 
     def set_state(self, state: dict[str, Any]) -> Self:
         self.process_, self.trees_ = self._parts()
         self.process_.set_state(state["process"])
-        self.trees_.set_state(state["trees"] | {"booster": state["booster"]})
+        self.trees_.set_state(state["trees"])
         return self
