@@ -2,9 +2,9 @@
 
 Inputs are made here and nowhere else, for training and for prediction alike. A column's name
 says where it comes from: `proxy:` another model's score, `own:` the estimated model's own
-zero-shot score, `mean:` a proxy's mean over settings that share something, `difference:` of two of
-those scores, `feature:` a statistic of data or a distance of languages, `fact:` what a source says of languages and models, `setting:` a
-part of the setting itself. An absent value is NaN, never 0.
+zero-shot score, `mean:` a proxy's mean over settings that share something, `difference:` of two
+scores, `feature:` a statistic of data or a distance of languages, `fact:` what a source says of
+languages and models, `setting:` a part of the setting itself. An absent value is NaN, never 0.
 This module knows no regressor and no file.
 """
 

@@ -145,7 +145,10 @@ class Predictor:
                 "known": self.known.get_state() if self.known else None,
             }
         )
-        files = {PREDICTOR: text, SUMS: f"{hashlib.sha256(text.encode()).hexdigest()}  {PREDICTOR}\n"}
+        files = {
+            PREDICTOR: text,
+            SUMS: f"{hashlib.sha256(text.encode()).hexdigest()}  {PREDICTOR}\n",
+        }
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".predictor-", dir=folder.parent))
         try:
