@@ -32,7 +32,7 @@ class RidgeAndTrees(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self,
         line_columns: Sequence[str],
         alpha: float = 10.0,
-        n_boosters: int = 3,
+        n_boosters: int = 6,
         n_trees: int = 200,
         learning_rate: float = 0.07,
         num_leaves: int = 31,
