@@ -41,7 +41,7 @@ def main() -> None:
             tables = Tables(
                 **copy.tables, columns=copy.columns, samples=pd.DataFrame(columns=SAMPLE_COLUMNS)
             )
-            publication = Publication(copy.name, __version__, now())
+            publication = Publication(copy.name, __version__, now(), "")
             read = time.perf_counter()
 
             def write(
