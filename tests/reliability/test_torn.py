@@ -15,6 +15,8 @@ from warehouse.database import reading
 from warehouse.home import Home
 from warehouse.loader import load_landing
 
+pytestmark = pytest.mark.timeout(3600)  # the slow ones, on a busy machine
+
 
 def scores(home: Home) -> int:
     with reading(home) as connection:
