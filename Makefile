@@ -24,8 +24,8 @@ test: $(SET_UP) ## Run the default tests, on two processes.
 test-slow: $(SET_UP) ## Run the tests that take minutes.
 	$(BIN)/python -m pytest -m slow
 
-test-machines: $(SET_UP) ## Two workers without a home and a Prefect server, one worker is lost.
-	$(BIN)/python -m pytest -m slow -s tests/flows/test_machines.py
+test-machines: $(SET_UP) ## Two workers without a home, of Prefect and of Dask, one is lost.
+	$(BIN)/python -m pytest -m slow -s tests/flows/test_machines.py tests/flows/test_dask.py
 
 test-reliability: $(SET_UP) ## Kill, tear, fill and crowd it: the whole reliability suite (minutes).
 	$(BIN)/python -m pytest -m "slow or not slow" tests/reliability tests/warehouse/test_exchange.py tests/test_security.py

@@ -42,7 +42,7 @@ def main() -> None:
             tables = Tables(
                 **copy.tables, columns=copy.columns, samples=pd.DataFrame(columns=SAMPLE_COLUMNS)
             )
-            publication = Publication(copy.name, __version__, now())
+            publication = Publication(copy.name, __version__, now(), "")
             times.append(_clocks())
 
             def write(

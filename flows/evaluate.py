@@ -110,7 +110,10 @@ def _fan_out(batches: list[Batch], home: str | None, store: str | None) -> dict[
     for done, future in enumerate(as_completed(list(futures)), start=1):
         batch = futures[future]
         # One failed batch must not stop the others, nor what can be predicted without it.
-        outcome = future.result(raise_on_failure=False)
+        try:
+            outcome = future.result(raise_on_failure=False)
+        except Exception as error:  # Dask's, once so many workers were lost with it
+            outcome = error
         if isinstance(outcome, BaseException):
             failures[describe(batch)] = str(outcome)
             logger.error(f"evaluate: {describe(batch)} failed: {outcome}")

@@ -65,8 +65,9 @@ def _refresh(path: str, retry_parked: bool) -> dict[str, Any]:
     )
     for alarm in decided.alarms:
         logger.warning(f"drift: {alarm}")
-    published = publish_task(path)
-    logger.info(f"publish: {published.rows} rows, {published.page}")
+    published = publish_task(path, always=False)
+    same = "" if published.new else ", unchanged"
+    logger.info(f"publish: {published.rows} rows, {published.page}{same}")
     return {
         "wanted": plan.wanted,
         "present": plan.present,

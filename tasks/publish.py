@@ -1,5 +1,6 @@
 """Stage `publish`: the board as a site, as data files and as a feed, from one published copy."""
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from proxylm.board.folders import KEEP, publish_whole
 from proxylm.board.push import push
 from proxylm.board.site import write_site
 from proxylm.board.tables import SAMPLE_COLUMNS, Publication, Tables
+from proxylm.identity import digest
+from tasks.evaluate import code_revision
 from warehouse.board import read_board
 from warehouse.database import now
 from warehouse.home import Home
@@ -40,14 +43,27 @@ class Published:
     top: list[dict[str, Any]]  # the rows where prediction and observation differ most
     summary: str  # Markdown: the ranking
     copied_to: str | None = None  # where else the site was copied to
+    new: bool = True  # False: the site was of the same copy and stays
 
 
-def publish(home: str, keep: int = KEEP, to: str | None = None) -> Published:
+def publish(home: str, keep: int = KEEP, to: str | None = None, always: bool = True) -> Published:
     """Write the site and point `site` at it; the last `keep` are kept.
 
-    `to`, else PLM_PUBLISH_TO, names a place that the site is copied to as well.
+    `to`, else PLM_PUBLISH_TO, names a place that the site is copied to as well. Without
+    `always` a site that nothing would change stays as it is; `top` is empty then.
     """
     here = Home.find(home)
+    destination = to or os.environ.get("PLM_PUBLISH_TO")
+    inputs = _inputs(here)
+    if not always and _made_from(here) == inputs:
+        return Published(
+            str(here.site / "index.html"),
+            pq.read_metadata(here.site / "leaderboard.parquet").num_rows,
+            [],
+            (here.site / "leaderboard.md").read_text(encoding="utf-8"),
+            push(here.site.resolve(), destination) if destination else None,
+            new=False,
+        )
     copy = read_board(here)
     tables = Tables(
         **copy.tables,
@@ -55,7 +71,7 @@ def publish(home: str, keep: int = KEEP, to: str | None = None) -> Published:
         samples=_samples(here, copy.tables["scores"]),
         rejected=_rejected(here),
     )
-    publication = Publication(copy.name, __version__, now())
+    publication = Publication(copy.name, __version__, now(), inputs)
 
     def write(folder: Path) -> None:
         write_site(tables, publication, folder)
@@ -63,7 +79,6 @@ def publish(home: str, keep: int = KEEP, to: str | None = None) -> Published:
         (folder / "feed.xml").write_bytes(atom(tables, publication))
 
     folder = publish_whole(here.site, write, keep)
-    destination = to or os.environ.get("PLM_PUBLISH_TO")
     copied = push(folder, destination) if destination else None
     return Published(
         str(here.site / "index.html"),
@@ -72,6 +87,27 @@ def publish(home: str, keep: int = KEEP, to: str | None = None) -> Published:
         summary(tables, publication),
         copied,
     )
+
+
+def _inputs(home: Home) -> str:
+    """A digest of all that a site is made from."""
+    parts = [
+        home.snapshot.resolve().name,
+        code_revision(),
+        sorted(_rejected(home).items()),
+        sorted(path.relative_to(home.path).as_posix() for path in home.runs.glob("*/hypotheses*")),
+    ]
+    return digest(parts)
+
+
+def _made_from(home: Home) -> str | None:
+    """The digest of what the present site was made from; None where there is none."""
+    try:
+        said = json.loads((home.site / "dictionary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    found: str | None = said.get("inputs")
+    return found
 
 
 def _samples(home: Home, scores: pd.DataFrame) -> pd.DataFrame:
@@ -109,8 +145,10 @@ def _top(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return [dict(zip(ARTIFACT_COLUMNS, row, strict=True)) for row in plain.to_numpy().tolist()]
 
 
-def _publish_with_artifacts(home: str) -> Published:
-    published = publish(home)
+def _publish_with_artifacts(home: str, always: bool = True) -> Published:
+    published = publish(home, always=always)
+    if not published.new:
+        return published
     create_table_artifact(
         key="leaderboard",
         table=published.top,

@@ -5,10 +5,12 @@
 """
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from importlib import resources
+from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
@@ -16,7 +18,7 @@ import duckdb
 from proxylm import __version__
 from proxylm.errors import BusyError, ProxyLMError, UsageError
 from warehouse.home import Home
-from warehouse.lock import locked
+from warehouse.lock import POLL_SECONDS, locked, longest_wait
 from warehouse.snapshot import copy_file, publish_snapshot
 
 
@@ -61,13 +63,43 @@ def writing(home: Home, purpose: str) -> Iterator[duckdb.DuckDBPyConnection]:
 def opened(home: Home, publish: bool) -> Iterator[duckdb.DuckDBPyConnection]:
     """The live warehouse, migrated, for one who holds its lock; `publish` makes a copy first."""
     migrated = _migrate(home)
-    connection = duckdb.connect(str(home.warehouse))
+    connection = connected(home, home.warehouse)
     try:
         if publish or (migrated and home.snapshot.exists()):  # readers need its views
             publish_snapshot(home, connection)
         yield connection
     finally:
         connection.close()
+
+
+def connected(
+    home: Home, path: Path, read_only: bool = False, untrusted: bool = False
+) -> duckdb.DuckDBPyConnection:
+    """A connection to a file of `home`, for its holder to close.
+
+    DuckDB locks each file that it has open, and says so at once and in its own words to whoever
+    comes meanwhile: a notebook on the live file, a process that is slow to end. Such a holder is
+    waited for as long as one of our own lock, and then named by BusyError.
+    """
+    config: dict[str, str | bool | int | float | list[str]] = {}
+    if untrusted:
+        config = {"enable_external_access": False, "lock_configuration": True}
+    wait = longest_wait()
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            return duckdb.connect(str(path), read_only=read_only, config=config)
+        except duckdb.IOException as error:
+            if "Could not set lock" not in str(error):
+                raise
+            if time.monotonic() >= deadline:
+                holder = re.search(r"held in (\S.*? \(PID \d+\))", str(error))
+                raise BusyError(
+                    f"{path} is open in {holder[1] if holder else 'another program'}; waited "
+                    f"{wait:g} s. Close it there, and read {home.snapshot} instead, which never "
+                    "blocks"
+                ) from None
+        time.sleep(POLL_SECONDS)
 
 
 def apply(connection: duckdb.DuckDBPyConnection, steps: list[Migration]) -> None:
@@ -126,10 +158,7 @@ def reading(home: Home, untrusted: bool = False) -> Iterator[duckdb.DuckDBPyConn
         raise UsageError(
             f"{home.path} has no published copy yet; run `plm-admin init` or `plm-admin refresh`"
         )
-    config: dict[str, str | bool | int | float | list[str]] = {}
-    if untrusted:
-        config = {"enable_external_access": False, "lock_configuration": True}
-    connection = duckdb.connect(str(home.snapshot.resolve()), read_only=True, config=config)
+    connection = connected(home, home.snapshot.resolve(), read_only=True, untrusted=untrusted)
     try:
         number, made_by = schema_version(connection)
         if number < migrations()[-1].number:
@@ -164,14 +193,8 @@ def _migrate(home: Home) -> bool:
     newest = available[-1].number
     existed = home.warehouse.exists()
     try:
-        connection = duckdb.connect(str(home.warehouse))
+        connection = connected(home, home.warehouse)
     except duckdb.Error as error:
-        if "Conflicting lock" in str(error):
-            holder = re.search(r"Conflicting lock is held in (.*?\(PID \d+\))", str(error))
-            raise BusyError(
-                f"{home.warehouse} is open in {holder[1] if holder else 'another program'}; close "
-                f"it there, and read {home.snapshot} instead, which never blocks"
-            ) from None
         raise ProxyLMError(
             f"{home.warehouse} cannot be opened as a DuckDB file ({_first_line(error)}); restore "
             f"it from {home.backups}, or move it away and run `plm-admin init`"
@@ -194,7 +217,7 @@ def _migrate(home: Home) -> bool:
         home.backups.mkdir(mode=0o700, exist_ok=True)
         backup = home.backups / f"before-{newest:04d}-{stamp}.duckdb"
         copy_file(home.warehouse, backup)
-    with duckdb.connect(str(home.warehouse)) as connection:
+    with connected(home, home.warehouse) as connection:
         apply(connection, [step for step in available if step.number > number])
     return True
 

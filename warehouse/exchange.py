@@ -18,6 +18,7 @@ from proxylm.landing import sync, write_atomically
 from warehouse.backup import replace_warehouse
 from warehouse.database import (
     apply,
+    connected,
     migrations,
     now,
     opened,
@@ -146,7 +147,7 @@ def _read_manifest(folder: Path) -> Exported:
 def _refuse_filled(home: Home) -> None:
     if not home.warehouse.exists():
         return
-    with duckdb.connect(str(home.warehouse), read_only=True) as connection:
+    with connected(home, home.warehouse, read_only=True) as connection:
         filled = {name: rows for name, rows in table_counts(connection).items() if rows}
     if filled:
         raise UsageError(

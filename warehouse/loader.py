@@ -55,8 +55,8 @@ def load_landing(home: Home) -> LoadReport:
                 inserted, repeated = _load_file(connection, path)
             except (duckdb.IOException, duckdb.FatalException):
                 raise  # the disk's fault, not the file's: it stays where it is
-            except (InputError, duckdb.Error) as error:
-                reason = str(error).splitlines()[0]
+            except (InputError, duckdb.Error, pa.ArrowException, ValueError) as error:
+                reason = _first_line(error)
                 _reject(home, path, reason)
                 report.files_rejected[path.name] = reason
                 continue
@@ -169,9 +169,12 @@ def _read(path: Path) -> pa.Table:
             if absent:
                 raise InputError(f"{path.name} has no column {', '.join(sorted(absent))}")
             return file.read()
-    except (pa.ArrowException, OSError, MemoryError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path.name} cannot be read as Parquet: {first}") from None
+    except (pa.ArrowException, OSError, MemoryError, ValueError) as error:  # a name may be no text
+        raise InputError(f"{path.name} cannot be read as Parquet: {_first_line(error)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _check_name(path: Path) -> None:

@@ -19,21 +19,22 @@ from typing import NamedTuple
 from proxylm.errors import BusyError
 from warehouse.home import Home
 
-_POLL_SECONDS = 0.05
+POLL_SECONDS = 0.05
 
 
-def _wait_seconds() -> float:
+def longest_wait() -> float:
+    """How many seconds a holder is waited for: PLM_LOCK_SECONDS, else 60."""
     return float(os.environ.get("PLM_LOCK_SECONDS", "60"))
 
 
 @contextmanager
 def locked(home: Home, purpose: str, wait_seconds: float | None = None) -> Iterator[bool]:
-    """Hold the lock of `home`. Waits up to `wait_seconds` (default PLM_LOCK_SECONDS, else 60 s).
+    """Hold the lock of `home`. Waits up to `wait_seconds` (default `longest_wait`).
 
     Gives whether the holder before came to its end. Raises BusyError, which names the holder, when
     the wait is over.
     """
-    wait = _wait_seconds() if wait_seconds is None else wait_seconds
+    wait = longest_wait() if wait_seconds is None else wait_seconds
     with _held(home.lock, purpose, wait) as ended_well:
         if ended_well is None:
             raise BusyError(
@@ -69,7 +70,7 @@ def _held(path: Path, purpose: str, wait_seconds: float) -> Iterator[bool | None
             if time.monotonic() >= deadline:
                 yield None
                 return
-            time.sleep(_POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
         said = {
             "pid": os.getpid(),
             "host": socket.gethostname(),

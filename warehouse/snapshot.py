@@ -29,12 +29,17 @@ def publish_snapshot(home: Home, connection: duckdb.DuckDBPyConnection) -> Path:
     number = 1 + (_number(copies[-1]) if copies else 0)
     path = home.published / f"warehouse-{number:06d}.duckdb"
     staged = path.with_name(f".{path.name}")
-    staged.with_name(f"{staged.name}.wal").unlink(missing_ok=True)  # by a killed writer
-    copy_database(connection, staged)
-    _store_board(staged)
-    staged.chmod(0o444)
-    sync(staged)
-    staged.rename(path)
+    log = staged.with_name(f"{staged.name}.wal")
+    log.unlink(missing_ok=True)  # by a killed writer
+    try:
+        copy_database(connection, staged)
+        _store_board(staged)
+        staged.chmod(0o444)
+        sync(staged)
+        staged.rename(path)
+    finally:  # on a full disk a part of a copy would only be in the way
+        staged.unlink(missing_ok=True)
+        log.unlink(missing_ok=True)
     link = home.published / ".current.tmp"
     link.unlink(missing_ok=True)
     link.symlink_to(path.name)
@@ -69,9 +74,12 @@ def copy_database(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 def copy_file(path: Path, to: Path) -> None:
     """Copy a closed file to `to`, where it appears whole or not at all."""
     temporary = to.with_name(f".{to.name}.tmp")
-    shutil.copyfile(path, temporary)
-    sync(temporary)
-    temporary.rename(to)
+    try:
+        shutil.copyfile(path, temporary)
+        sync(temporary)
+        temporary.rename(to)
+    finally:
+        temporary.unlink(missing_ok=True)
     sync(to.parent)
 
 

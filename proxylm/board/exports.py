@@ -45,6 +45,7 @@ def _about(tables: Tables, publication: Publication) -> dict[str, Any]:
         "snapshot": publication.snapshot,
         "made_at": publication.made_at.isoformat(timespec="seconds"),
         "made_by": f"proxylm-ops {publication.version}",
+        "inputs": publication.inputs,
         "key": ["setting_key", "model_id", "mode", "metric"],
         "columns": [
             {"name": name, "type": kind, "meaning": meaning}

@@ -21,6 +21,7 @@ class Publication:
     snapshot: str  # the published copy that all of its numbers are from
     version: str  # of this program
     made_at: datetime  # UTC
+    inputs: str  # digest of all that it was made from
     title: str = "ProxyLM board"
 
     @property

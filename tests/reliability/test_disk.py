@@ -9,9 +9,10 @@ import pytest
 
 from proxylm.errors import ProxyLMError
 from proxylm.landing import write_landing
+from tasks.publish import publish
 from tests.warehouse.builders import evaluated
 from warehouse.backup import back_up
-from warehouse.database import reading, writing
+from warehouse.database import migrations, reading, schema_version, writing
 from warehouse.home import Home
 from warehouse.loader import load_landing
 
@@ -84,6 +85,33 @@ def test_a_backup_that_does_not_fit_leaves_nothing_that_looks_like_one(small_hom
     with pytest.raises((ProxyLMError, OSError), match=r"[Ss]pace"):
         back_up(small_home)
     assert not [path for path in small_home.backups.iterdir() if not path.name.startswith(".")]
+
+
+def test_a_migration_that_finds_no_space_leaves_the_warehouse_as_it_was(
+    small_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = [*migrations(), migrations()[-1]._replace(number=98, sql="CREATE TABLE t (i INT)")]
+    filler = fill(small_home)
+    with monkeypatch.context() as new_code:
+        new_code.setattr("warehouse.database.migrations", lambda: newer)
+        with pytest.raises((ProxyLMError, OSError), match=r"[Ss]pace"), writing(small_home, "test"):
+            pass
+        assert not list(small_home.backups.iterdir())  # nor a part of one
+        filler.unlink()
+    assert scores(small_home) == 3
+    with writing(small_home, "the old code") as connection:
+        assert schema_version(connection)[0] == migrations()[-1].number
+
+
+def test_a_site_that_does_not_fit_leaves_the_one_before(small_home: Home) -> None:
+    published = publish(str(small_home.path))
+    before = small_home.site.resolve()
+    fill(small_home)
+    with pytest.raises(OSError, match="space"):
+        publish(str(small_home.path))
+    assert small_home.site.resolve() == before
+    assert Path(published.page).is_file()
+    assert [path.name for path in before.parent.iterdir()] == [before.name]
 
 
 def test_a_home_that_cannot_be_written_can_be_read(small_home: Home) -> None:

@@ -120,7 +120,9 @@ def test_a_query_takes_no_longer_while_others_write(home: Home, tmp_path: Path) 
     idle = WRITE.replace("load_landing(home)\n", "sum(range(10_000_000))\n").replace(
         "home.incoming)", "home.path / 'elsewhere')"
     )
-    assert p99(WRITE) <= 2 * p99(idle)
+    loading, quiet = p99(WRITE), p99(idle)
+    sys.stderr.write(f"p99 of a query: {loading:.3f} s while loading, {quiet:.3f} s idle\n")
+    assert loading <= 2 * quiet
 
 
 def test_a_clock_that_jumps_back_loses_no_copy(home: Home) -> None:

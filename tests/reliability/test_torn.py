@@ -15,6 +15,8 @@ from warehouse.database import reading
 from warehouse.home import Home
 from warehouse.loader import load_landing
 
+pytestmark = pytest.mark.timeout(3600)  # the slow ones, on a busy machine
+
 
 def scores(home: Home) -> int:
     with reading(home) as connection:
@@ -120,6 +122,19 @@ def test_a_file_that_claims_more_rows_than_it_has_is_refused(home: Home) -> None
     report = load_landing(home)
     assert report.files_loaded >= 1
     assert scores(home) in (3, 6)
+
+
+@pytest.mark.parametrize("name", [b"runs", b"score_key"])
+def test_a_column_whose_name_is_no_text_is_refused_and_the_rest_loads(
+    home: Home, name: bytes
+) -> None:
+    path = home.incoming / "crafted.parquet"
+    pq.write_table(bundle_table(evaluated()), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(name, b"\xf2" + name[1:]))
+    write_landing(evaluated("good"), home.incoming)
+    report = load_landing(home)
+    assert "Parquet" in report.files_rejected["crafted.parquet"]
+    assert scores(home) == 3
 
 
 def test_names_that_point_elsewhere_stay_where_they_are(home: Home, tmp_path: Path) -> None:

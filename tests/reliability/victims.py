@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+# Loaded before the fork; the engine and torch load them only when they are needed.
+import torch._dynamo  # noqa: F401
+
+import proxylm.evaluation.byte_transformer  # noqa: F401
 from proxylm.evaluation.contract import Batch
 from proxylm.evaluation.engine import evaluate
 from tasks.publish import publish

@@ -36,7 +36,7 @@ def run_all(home: Home) -> None:
     features(path)
     retrain(path)
     predict(path)
-    publish(path)
+    publish(path, always=False)
 
 
 def test_the_loop_fills_the_board_and_a_second_round_changes_nothing(tiny_home: Home) -> None:

@@ -26,6 +26,24 @@ def test_the_last_sites_are_kept_and_the_link_leads_to_the_newest(home: Home) ->
     assert home.site.resolve().name == "000003"
 
 
+def test_a_site_that_nothing_would_change_stays_unless_it_is_asked_for(home: Home) -> None:
+    fill(home, languages=1)
+    first = publish(str(home.path), always=False)
+    again = publish(str(home.path), always=False)
+    assert (first.new, again.new) == (True, False)
+    assert (again.page, again.rows, again.summary) == (first.page, first.rows, first.summary)
+    assert home.site.resolve().name == "000001"
+
+    (home.rejected / "torn.reason.txt").write_text("it is torn")
+    assert publish(str(home.path), always=False).new
+    with writing(home, "test") as connection:
+        publish_snapshot(home, connection)
+    assert publish(str(home.path), always=False).new
+    assert not publish(str(home.path), always=False).new
+    assert publish(str(home.path)).new
+    assert home.site.resolve().name == "000004"
+
+
 def test_all_numbers_are_from_one_copy_which_is_named(home: Home) -> None:
     fill(home, languages=2)
     publish(str(home.path))

@@ -2,7 +2,11 @@
 
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
+from typing import Any
 
 import duckdb
 import pytest
@@ -76,20 +80,46 @@ def test_a_file_that_is_no_warehouse_is_refused(home: Home) -> None:
         pass
 
 
-def test_a_notebook_that_holds_the_live_file_is_named(home: Home) -> None:
-    code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); input()"
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(home.warehouse)],
+HOLD = """
+import fcntl, sys
+file = open(sys.argv[1], "r+b")
+fcntl.lockf(file, fcntl.LOCK_EX)
+print("open", flush=True)
+input()
+"""
+"""A file as DuckDB holds it that has it open to write."""
+
+
+@contextmanager
+def held(path: Path) -> Iterator["subprocess.Popen[str]"]:
+    path.chmod(0o600)
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-    ) as notebook:
-        assert notebook.stdout is not None
-        assert notebook.stdout.readline() == "open\n"
-        said = rf"PID {notebook.pid}\).*current\.duckdb instead"
-        with pytest.raises(BusyError, match=said), writing(home, "test"):
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize("way", [lambda home: writing(home, "test"), reading])
+def test_a_program_that_holds_a_file_is_waited_for_and_named(
+    home: Home, way: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = home.snapshot.resolve() if way is reading else home.warehouse
+    with held(path) as holder:
+        monkeypatch.setenv("PLM_LOCK_SECONDS", "0.2")
+        said = rf"PID {holder.pid}\); waited 0\.2 s\. .*current\.duckdb instead"
+        with pytest.raises(BusyError, match=said), way(home):
             pass
-        notebook.kill()
+        monkeypatch.setenv("PLM_LOCK_SECONDS", "60")
+        Timer(0.3, holder.kill).start()
+        with way(home) as connection:
+            assert connection.execute("SELECT count(*) FROM scores").fetchone() == (0,)
 
 
 def test_an_older_warehouse_is_backed_up_and_brought_up_to_date(
