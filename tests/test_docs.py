@@ -104,3 +104,14 @@ def test_ci_runs_the_readmes_test_command() -> None:
 def test_the_workflow_files_are_yaml() -> None:
     for name in ("prefect.yaml", ".pre-commit-config.yaml"):
         assert yaml.safe_load((CHECKOUT / name).read_text())
+
+
+def test_the_pages_build_as_a_site_without_a_warning(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "properdocs", "build", "--quiet", "--site-dir", str(tmp_path)]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    front = (tmp_path / "index.html").read_text()
+    assert "make demo" in front
+    assert 'href="https://fonts' not in front
+    assert (tmp_path / "pictures" / "board.webp").exists()
+    assert "0001-landing-files" in (tmp_path / "decisions" / "index.html").read_text()
