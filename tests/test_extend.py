@@ -11,7 +11,15 @@ from tests.release import write_release
 PAGE = (CHECKOUT / "docs" / "extend.md").read_text()
 
 
-@pytest.mark.parametrize("title", ["A kind of model", "A task", "A format of texts", "A regressor"])
+@pytest.mark.parametrize(
+    "title",
+    [
+        pytest.param("A kind of model", marks=pytest.mark.slow),
+        pytest.param("A task", marks=pytest.mark.slow),
+        "A format of texts",
+        "A regressor",
+    ],
+)
 def test_what_the_page_adds_works(title: str, tmp_path: Path) -> None:
     for package in ("proxylm", "warehouse", "tasks", "flows", "cli"):
         shutil.copytree(CHECKOUT / package, tmp_path / package)
