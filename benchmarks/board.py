@@ -8,6 +8,7 @@ than 1.5 MB and can be used within 1 s. Arguments, if any, are numbers of corpor
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -30,37 +31,44 @@ def main() -> None:
     """Print a line for each size."""
     import pandas as pd
 
-    print("rows     read s  page s  exports s  page KB  usable s  page CPU s")
+    print("rows      read s (CPU)    page s (CPU)    exports s (CPU)  first page KB  usable s")
     for corpora in map(int, sys.argv[1:] or (500, 5000)):
         with tempfile.TemporaryDirectory() as folder:
             home = Home.create(Path(folder) / "plm")
             load_landing(home)
             fill(home, languages=10, corpora=corpora, metrics=(("mt", "spBLEU"),))
-            started = time.perf_counter()
+            times = [_clocks()]
             copy = read_board(home)
             tables = Tables(
                 **copy.tables, columns=copy.columns, samples=pd.DataFrame(columns=SAMPLE_COLUMNS)
             )
             publication = Publication(copy.name, __version__, now())
-            read = time.perf_counter()
+            times.append(_clocks())
 
             def write(
                 folder: Path, tables: Tables = tables, publication: Publication = publication
             ) -> None:
                 write_site(tables, publication, folder)
 
-            cpu = time.process_time()
             publish_whole(home.site, write)
-            written, cpu = time.perf_counter(), time.process_time() - cpu
+            times.append(_clocks())
             export(tables, publication, home.site)
             (home.site / "feed.xml").write_bytes(atom(tables, publication))
-            exported = time.perf_counter()
-            seconds = (read - started, written - read, exported - written)
+            times.append(_clocks())
+            spent = [
+                f"{end[0] - begin[0]:6.1f} ({end[1] - begin[1]:.1f})"
+                for begin, end in pairwise(times)
+            ]
             size, usable = _open(home.site)
             print(
-                f"{len(tables.rows):<8,} {seconds[0]:6.1f}  {seconds[1]:6.1f}  {seconds[2]:9.1f}"
-                f"  {size / 1000:7.0f}  {usable:8.2f}  {cpu:10.1f}"
+                f"{len(tables.rows):<8,} {'   '.join(f'{text:13}' for text in spent)}"
+                f"  {size / 1000:13.0f}  {usable:8.2f}"
             )
+
+
+def _clocks() -> tuple[float, float]:
+    """Seconds by the clock on the wall and of the processors, which other programs do not slow."""
+    return time.perf_counter(), time.process_time()
 
 
 def _open(site: Path) -> tuple[int, float]:

@@ -19,6 +19,7 @@ from proxylm.predictor.inputs import Frames, Target, build_inputs
 from proxylm.predictor.store import no_proxy_reason
 from proxylm.records import HEADLINE_METRICS, TASK_METRICS
 from tasks.catalogue import fetch_catalogue, part_path
+from tasks.decide import decide
 from tasks.evaluate import run_batch
 from tasks.features import features
 from tasks.load import load
@@ -147,7 +148,7 @@ def work(home: str, part: NewPart, role: str) -> list[Work]:
 
 
 def look_now(home: str, part: NewPart, on_end: Callable[[Job], None] | None = None) -> FirstLook:
-    """Evaluate the proxies on the text, predict, and say what is known about each estimated model.
+    """Evaluate the proxies on the text, predict, decide, and say what is known about each model.
 
     The predictors are those that there are; where there is none they are fitted first. A proxy
     that fails is recorded and left out.
@@ -160,6 +161,7 @@ def look_now(home: str, part: NewPart, on_end: Callable[[Job], None] | None = No
     if not current_predictors(Home.find(home)):
         retrain(home, part.corpus.task)
     predict(home)
+    decide(home)
     failures = tuple(
         f"{job.model.model_id} {'-'.join(job.languages)}: {reason}"
         for done in ended

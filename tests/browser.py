@@ -69,3 +69,14 @@ class Page:
             caption,
         )
         return found
+
+
+def number(page: Page) -> str:
+    """The address of a number whose outputs were kept, in the site of `page`."""
+    scores = "plm.rowsOf((await plm.load(l.file)).scores).find((s) => s.hypotheses && s.preferred)"
+    found: str = page.open().evaluate(
+        f"async () => {{ for (const l of plm.language.values()) {{ const s = {scores}; if (s) "
+        "return plm.href('number', {task: s.task, metric: s.metric, language: s.board_language, "
+        "model: s.model_id, mode: s.mode, setting: s.setting_key.slice(0, 16)}).slice(1); } }"
+    )
+    return found

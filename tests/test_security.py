@@ -128,11 +128,11 @@ class Bomb:
         return Path.touch, (self.path,)
 
 
-@pytest.mark.parametrize("place", ["predictor.json", "booster.txt", "SHA256SUMS"])
+@pytest.mark.parametrize("place", ["predictor.json", "SHA256SUMS"])
 def test_a_pickle_in_the_place_of_a_predictor_runs_nothing(tmp_path: Path, place: str) -> None:
     folder, mark = tmp_path / "predictor", tmp_path / "ran"
     folder.mkdir()
-    for name in ("predictor.json", "booster.txt", "SHA256SUMS"):
+    for name in ("predictor.json", "SHA256SUMS"):
         (folder / name).write_text("{}" if name != "SHA256SUMS" else "0  predictor.json\n")
     (folder / place).write_bytes(pickle.dumps(Bomb(mark)))
     with pytest.raises(InputError):

@@ -6,9 +6,9 @@ knows no column by name.
 """
 
 import json
-import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from proxylm.board.tables import plain_values
@@ -26,26 +26,27 @@ def columns(frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def _column(column: pd.Series) -> Any:
-    numeric = pd.api.types.is_numeric_dtype(column) and column.dtype != bool
-    if numeric:
-        return [_rounded(value) for value in plain_values(column)]
     if column.dtype == bool:
         return column.astype(int).tolist()
-    if column.dtype == object and column.map(lambda v: hasattr(v, "__len__")).any():
-        values = plain_values(column)
-        if any(isinstance(value, list | dict) for value in values):
-            return values
-    codes, distinct = pd.factorize(column)
+    if pd.api.types.is_float_dtype(column):
+        return _rounded(column.to_numpy(float, na_value=np.nan))
+    if pd.api.types.is_numeric_dtype(column):
+        return plain_values(column)
+    try:
+        codes, distinct = pd.factorize(column)
+    except TypeError:  # lists, which cannot be told apart by their hash
+        return plain_values(column)
     return {"values": plain_values(pd.Series(distinct)), "codes": codes.tolist()}
 
 
-def _rounded(value: Any) -> Any:
-    if not isinstance(value, float):
-        return value
-    if not math.isfinite(value):
-        return None
-    whole = round(value)
-    return whole if value == whole else round(value, DIGITS)
+def _rounded(numbers: np.ndarray[Any, Any]) -> list[float | int | None]:
+    """Whole numbers without a point, and None for what is not finite."""
+    rounded = np.round(numbers, DIGITS)
+    values = rounded.astype(object)
+    whole = np.isfinite(rounded) & (np.abs(rounded) < 2**53) & (rounded == np.trunc(rounded))
+    values[whole] = rounded[whole].astype(np.int64)
+    values[~np.isfinite(rounded)] = None
+    return list(values.tolist())
 
 
 def script(name: str, publication: str, content: Any) -> bytes:

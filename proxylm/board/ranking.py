@@ -6,6 +6,7 @@ lacks some of them is shown beside the others, without a rank.
 
 from typing import Any, TypeAlias
 
+import numpy as np
 import pandas as pd
 
 from proxylm.board.tables import LOWER_IS_BETTER, groups
@@ -29,20 +30,15 @@ def rank(rows: pd.DataFrame) -> pd.DataFrame:
     `rank`: that of the best model whose interval it overlaps, so that all of a `band` share one.
     """
     valued = with_value(rows)
+    if valued.empty:
+        return pd.DataFrame(columns=COLUMNS)
     places = ["task", "metric", "language"]
-    valued["who"] = pd.Series(
-        list(zip(valued["model_id"], valued["mode"], strict=True)), valued.index, dtype=object
-    )
-    company = valued.groupby(["task", "metric", "setting_key"])["who"]
-    together = company.agg(_company).rename("company").reset_index()
-    valued = valued.merge(together, on=["task", "metric", "setting_key"])
+    valued["company"], names = _companies(valued)
     valued = pd.concat([valued.assign(language=ALL_LANGUAGES), valued])
-    met: Any = (
-        valued.drop_duplicates([*places, "setting_key"]).groupby(places)["company"].value_counts()
-    )
+    met: Any = valued.drop_duplicates([*places, "setting_key"]).groupby([*places, "company"]).size()
     companies: dict[Any, dict[_Pool, int]] = {}
-    for key, n in met.items():
-        companies.setdefault(key[:-1], {})[frozenset(key[-1])] = n
+    for (*where, company), n in met.items():
+        companies.setdefault(tuple(where), {})[names[company]] = n
     means = valued.groupby([*places, "model_id", "mode"]).agg(
         settings=("value", "size"),
         observed=("is_observed", "sum"),
@@ -62,8 +58,19 @@ def rank(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=COLUMNS)
 
 
-def _company(models: pd.Series) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(models))
+def _companies(valued: pd.DataFrame) -> tuple[np.ndarray[Any, Any], list[_Pool]]:
+    """For each row the number of its setting's company, and the models of each company.
+
+    A company is the set of models that have a value in one setting; there are few of them.
+    """
+    setting = valued.groupby(["task", "metric", "setting_key"]).ngroup().to_numpy()
+    models = valued.groupby(["model_id", "mode"])
+    names = list(models.size().index)
+    present = np.zeros((setting.max() + 1, len(names)), dtype=bool)
+    present[setting, models.ngroup()] = True
+    kinds, kind = np.unique(present, axis=0, return_inverse=True)
+    pools = [frozenset(name for name, yes in zip(names, row, strict=True) if yes) for row in kinds]
+    return kind.reshape(-1)[setting], pools
 
 
 def with_value(rows: pd.DataFrame) -> pd.DataFrame:

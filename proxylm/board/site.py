@@ -7,7 +7,7 @@ it writes to; what the page makes of them is in `assets/`.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -49,8 +49,10 @@ def write_site(tables: Tables, publication: Publication, folder: Path) -> None:
     _write_assets(folder)
     tabs = list(_write_rows(tables.rows, publication, data))
     languages = _languages(tables)
+    parts = _by_language(tables)
     for number, language in enumerate(languages):
-        _write_language(tables, language["language"], f"language-{number}", publication, data)
+        details = {name: columns(part) for name, part in parts(language["language"]).items()}
+        _write(data, f"language-{number}", publication, details)
     _write(data, "grades", publication, columns(tables.grades))
     _write(data, "predictors", publication, columns(tables.predictors))
     _write(data, "start", publication, _start(tables, publication, tabs, languages))
@@ -131,17 +133,17 @@ def _languages(tables: Tables) -> list[dict[str, Any]]:
     return sorted(known.values(), key=lambda language: str(language["name"]).casefold())
 
 
-def _write_language(
-    tables: Tables, language: str, name: str, publication: Publication, data: Path
-) -> None:
-    parts = {
-        table: frame[frame["board_language"] == language]
-        for table in PER_LANGUAGE
-        for frame in [getattr(tables, table)]
-    }
-    shown = set(parts["scores"]["evaluation_key"])
-    parts["samples"] = tables.samples[tables.samples["evaluation_key"].isin(shown)]
-    _write(data, name, publication, {table: columns(part) for table, part in parts.items()})
+def _by_language(tables: Tables) -> Callable[[str], dict[str, pd.DataFrame]]:
+    """What gives a language its part of the tables in PER_LANGUAGE, and of the samples."""
+    frames = {name: getattr(tables, name) for name in PER_LANGUAGE}
+    parts = {name: dict(groups(frame, ["board_language"])) for name, frame in frames.items()}
+
+    def of(language: str) -> dict[str, pd.DataFrame]:
+        own = {name: parts[name].get((language,), frames[name].head(0)) for name in PER_LANGUAGE}
+        shown = tables.samples["evaluation_key"].isin(own["scores"]["evaluation_key"])
+        return {**own, "samples": tables.samples[shown]}
+
+    return of
 
 
 def _start(

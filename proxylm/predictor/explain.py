@@ -21,6 +21,7 @@ KINDS = {
     "proxy": "score of a proxy",
     "own": "the model's own zero-shot score",
     "mean": "mean of a proxy over settings on the same side",
+    "difference": "difference of two scores",
     "feature": "feature of text or languages",
     "fact": "fact about languages or models",
     "setting": "the setting itself",

@@ -2,15 +2,16 @@
 
 Inputs are made here and nowhere else, for training and for prediction alike. A column's name
 says where it comes from: `proxy:` another model's score, `own:` the estimated model's own
-zero-shot score, `mean:` a proxy's mean over settings that share something, `feature:` a statistic
-of data or a distance of languages, `fact:` what a source says of languages and models, `setting:` a
-part of the setting itself. An absent value is NaN, never 0.
+zero-shot score, `mean:` a proxy's mean over settings that share something, `difference:` of two
+scores, `feature:` a statistic of data or a distance of languages, `fact:` what a source says of
+languages and models, `setting:` a part of the setting itself. An absent value is NaN, never 0.
 This module knows no regressor and no file.
 """
 
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,10 @@ MINIMUM_LANGUAGES = 3
 
 MINIMUM_PRESENT = 0.2
 """Share of training rows in which a column has to be present."""
+
+
+MAXIMUM_COMPARED = 6
+"""Scores whose differences are inputs: those present in most rows; pairs grow with the square."""
 
 
 @dataclass(frozen=True)
@@ -218,6 +223,20 @@ def _means(proxies: pd.DataFrame, settings: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(found, axis=1)
 
 
+def _differences(scores: pd.DataFrame, training: pd.Series) -> pd.DataFrame:
+    """By how much each score is above each other one: what fine-tuning gained a proxy, say.
+
+    Of those that most training rows have. Trees and distances see it in no single score.
+    """
+    present = scores[training].notna().sum().sort_values(ascending=False, kind="stable")
+    compared = sorted(map(str, present.index[:MAXIMUM_COMPARED]))
+    found = {
+        f"difference:{one} - {other}": scores[one] - scores[other]
+        for one, other in combinations(compared, 2)
+    }
+    return pd.DataFrame(found, index=scores.index)
+
+
 def _facts(frames: Frames, target: Target, settings: pd.DataFrame) -> pd.DataFrame:
     """What sources say of each setting's languages, and whether the models know them.
 
@@ -295,12 +314,15 @@ def build_inputs(
     score_columns = _score_columns(frames, target, keys).reindex(keys)
     proxies = score_columns[_named(score_columns, "proxy:")]
     means = _means(proxies[_named(proxies, "proxy:", f"/{target.metric}")], settings)
+    in_metric = score_columns[_named(score_columns, ("proxy:", "own:"), f"/{target.metric}")]
     training = y.notna() & proxies.notna().any(axis=1)
     feature_set, features = _features(frames, keys, keys[training], feature_set)
     metadata = metadata and not score_columns.columns.str.startswith("own:").any()
     said = _facts(frames, target, settings) if metadata else pd.DataFrame(index=keys)
-    X = pd.concat([score_columns, means, features.reindex(keys), said], axis=1)
+    differences = _differences(in_metric, training)
+    X = pd.concat([score_columns, means, differences, features.reindex(keys), said], axis=1)
     X["setting:train_size"] = settings["train_size"]
+    X["setting:same_corpus"] = settings["train_corpus"] == settings["test_corpus"]
     if target.task == "mt":
         X["setting:into_english"] = settings["target_lang"] == "eng_Latn"
     X = X.astype(float).sort_index(axis=1)

@@ -1,8 +1,8 @@
 """A fitted predictor: what it is called, what it says, and how it is kept.
 
-A folder holds `predictor.json`, for LightGBM also `booster.txt` (its own text format), and
-`SHA256SUMS` over both, as `sha256sum --check` reads it. No pickle: loading runs no code. The sums
-find damage, not a forger who can write all three. This module knows no warehouse.
+A folder holds `predictor.json`, trees within it in LightGBM's own text format, and its sum in
+`SHA256SUMS`, as `sha256sum --check` reads it. No pickle: loading runs no code. The sum finds
+damage, not a forger who can write both. This module knows no warehouse.
 """
 
 import hashlib
@@ -28,8 +28,8 @@ from proxylm.predictor.inputs import Inputs
 from proxylm.predictor.regressors import Regressor, make
 from proxylm.predictor.shift import Shift
 
-FORMAT = 3
-PREDICTOR, BOOSTER, SUMS = "predictor.json", "booster.txt", "SHA256SUMS"
+FORMAT = 4
+PREDICTOR, SUMS = "predictor.json", "SHA256SUMS"
 PACKAGES = ("lightgbm", "numpy", "pandas", "scikit-learn", "scipy")
 
 
@@ -134,26 +134,26 @@ class Predictor:
         """
         if folder.exists():
             return
-        state = self.regressor.get_state()
-        files = {BOOSTER: state.pop("booster")} if "booster" in state else {}
-        files[PREDICTOR] = canonical_json(
+        text = canonical_json(
             {
                 "format": FORMAT,
                 "predictor_id": self.predictor_id,
                 "signature": dict(self.signature),
-                "state": state,
+                "state": self.regressor.get_state(),
                 "calibration": self.calibration.get_state(),
                 "shift": self.shift.get_state(),
                 "known": self.known.get_state() if self.known else None,
             }
         )
-        sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
-        files[SUMS] = "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))
+        files = {
+            PREDICTOR: text,
+            SUMS: f"{hashlib.sha256(text.encode()).hexdigest()}  {PREDICTOR}\n",
+        }
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".predictor-", dir=folder.parent))
         try:
-            for name, text in files.items():
-                (temporary / name).write_bytes(text.encode())
+            for name, written in files.items():
+                (temporary / name).write_bytes(written.encode())
             temporary.rename(folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -165,22 +165,19 @@ class Predictor:
         Raises InputError, naming the file and the way on, where one is missing or not as it was
         written, or comes from a newer program.
         """
-        files = _checked_files(folder)
-        content = json.loads(files[PREDICTOR])
+        content = json.loads(_checked(folder))
         if content["format"] != FORMAT:
             raise InputError(
                 f"{folder / PREDICTOR} has format {content['format']} and this program reads "
                 f"format {FORMAT}. Install the newer proxylm-ops, or retrain."
             )
-        described, state = content["signature"], content["state"]
-        if BOOSTER in files:
-            state["booster"] = files[BOOSTER]
+        described = content["signature"]
         regressor = make(described["regressor"], ())
         regressor.set_params(**described["parameters"])
         calibration = intervals.Calibration.from_state(content["calibration"])
         shift = Shift().set_state(content["shift"])
         known = KnownErrors.of_state(content["known"]) if content["known"] else None
-        return cls(described, regressor.set_state(state), calibration, shift, known)
+        return cls(described, regressor.set_state(content["state"]), calibration, shift, known)
 
 
 def no_interval_reason(n_languages: int, level: float) -> str:
@@ -189,20 +186,19 @@ def no_interval_reason(n_languages: int, level: float) -> str:
     return f"no {level:.0%} interval: observed errors in {n_languages} languages, {needed} needed"
 
 
-def _checked_files(folder: Path) -> dict[str, str]:
-    """Text of the files named in SHA256SUMS, each checked against its sum."""
+def _checked(folder: Path) -> str:
+    """Text of the predictor's file, checked against its sum."""
     way_on = "Delete the folder and retrain."
     try:
         lines = (folder / SUMS).read_text(encoding="ascii").splitlines()
         sums = {name: sum_ for sum_, name in (line.split("  ", 1) for line in lines)}
-        contents = {name: (folder / name).read_bytes() for name in sums}
+        content = (folder / PREDICTOR).read_bytes()
     except FileNotFoundError as error:
         raise InputError(f"{error.filename} is missing. {way_on}") from error
     except ValueError as error:
         raise InputError(f"{folder / SUMS} cannot be read: {error}. {way_on}") from error
     if PREDICTOR not in sums:
         raise InputError(f"{folder / SUMS} does not name {PREDICTOR}. {way_on}")
-    for name, content in contents.items():
-        if hashlib.sha256(content).hexdigest() != sums[name]:
-            raise InputError(f"{folder / name} is not as it was written. {way_on}")
-    return {name: content.decode() for name, content in contents.items()}
+    if hashlib.sha256(content).hexdigest() != sums[PREDICTOR]:
+        raise InputError(f"{folder / PREDICTOR} is not as it was written. {way_on}")
+    return content.decode()

@@ -58,4 +58,4 @@ def test_intent_aya_is_as_good_as_asked(retrained: Home) -> None:
 
 def test_a_predictor_folder_holds_no_pickle(retrained: Home) -> None:
     names = {path.name for path in retrained.predictors.glob("*/*")}
-    assert names == {"predictor.json", "booster.txt", "SHA256SUMS"}
+    assert names == {"predictor.json", "SHA256SUMS"}

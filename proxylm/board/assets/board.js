@@ -14,6 +14,8 @@
     if (row.reason) parts.push(row.reason);
     return parts.join("; ");
   };
+  plm.statusCell = (row) => h("span", { title: [plm.words[row.prediction_kind === "forecast" ? "forecast" : "out of fold"], row.protocol && `${row.protocol}: ${plm.protocolText(row.protocol)}.`]
+    .filter((text) => row.prediction_kind && text).join(" ") || null }, plm.statusText(row));
   plm.numberLink = (row, text) => h("a", {
     href: plm.href("number", { task: row.task, metric: row.metric, language: row.board_language, model: row.model_id, mode: row.mode, setting: row.setting_key }),
     title: "Where these numbers come from",
@@ -33,7 +35,7 @@
     { key: "interval", label: "Interval", hint: plm.words.interval, number: true, value: (row) => row.lower === null ? null : row.upper - row.lower, cell: (row) => plm.intervalCell(row, metric) },
     { key: "observed", label: "Observed", hint: plm.words.observed, number: true, value: (row) => row.observed, cell: (row) => plm.observedCell(row, metric) },
     { key: "error", label: "Error", hint: plm.words.error, number: true, value: (row) => row.error, cell: (row) => plm.score(row.error, metric, true) },
-    { key: "status", label: "Status", hint: plm.words.status, value: plm.statusText, wide: true },
+    { key: "status", label: "Status", hint: plm.words.status, value: plm.statusText, cell: plm.statusCell, wide: true },
   ].filter(Boolean);
 
   // Rows put together by language and model, with the rank of the model in the language.
@@ -55,9 +57,9 @@
     { key: "model", label: "Model", value: plm.modelText, cell: (line) => plm.modelAndMode(line) },
     whole && { key: "rank", label: "Rank", hint: plm.words.rank, number: true, value: (line) => line.rank, cell: (line) => line.rankText },
     { key: "predicted", label: "Predicted", hint: `${plm.words.predicted} Mean over settings.`, number: true, value: (line) => line.predicted, cell: (line) => plm.score(line.predicted, metric) },
-    { key: "interval", label: "Interval", hint: plm.words.meanInterval, number: true, value: (line) => line.lower, cell: (line) => plm.intervalCell(line, metric) },
+    { key: "interval", label: "Interval", hint: plm.words["mean interval"], number: true, value: (line) => line.lower, cell: (line) => plm.intervalCell(line, metric) },
     { key: "observed", label: "Observed", hint: `${plm.words.observed} Mean over settings.`, number: true, value: (line) => line.observed, cell: (line) => plm.score(line.observed, metric) },
-    { key: "rmse", label: "Error", hint: plm.words.rmse, number: true, value: (line) => line.rmse, cell: (line) => plm.score(line.rmse, metric) },
+    { key: "rmse", label: "Error", hint: plm.words["root mean square"], number: true, value: (line) => line.rmse, cell: (line) => plm.score(line.rmse, metric) },
     { key: "inside", label: "Inside", hint: plm.words.inside, number: true, value: (line) => line.inside, cell: (line) => plm.share(line.inside) },
     { key: "settings", label: "Settings", hint: plm.words.setting, number: true, value: (line) => line.n, cell: (line) => h("a", { href: plm.href("board", { task: tab.task, metric: tab.metric, rows: "settings", language: line.board_language, model: line.model_id }) }, plm.count(line.n)) },
     { key: "status", label: "Status", hint: plm.words.status, value: statusesText, wide: true },
@@ -70,7 +72,7 @@
     family: { label: "Family", value: fact("family") },
     script: { label: "Script", value: fact("script") },
     size: { label: "Model size", value: (row) => plm.sizeClass(row.model_id) },
-    seen: { label: "Language is", value: (row) => plm.seen(row.model_id, row.board_language), text: (value) => ({ seen: "seen by the model", unseen: "unseen by the model", unknown: "not known to be either" })[value] },
+    seen: { label: "Seen by the model", value: (row) => plm.seen(row.model_id, row.board_language), text: (value) => ({ seen: "yes", unseen: "no", unknown: "not known" })[value] },
     status: { label: "Status", value: (row) => row.status },
   };
   const matches = (row, words) => {
@@ -142,6 +144,12 @@
         selects[name].replaceChildren(h("option", { value: "" }, "all"), ...values.map((value) => h("option", { value, selected: value === wanted[name] }, text(value))));
       }
     }
+    // A language may be known in another task alone.
+    function elsewhere() {
+      const others = [...plm.groupBy(plm.start.tabs.filter((one) => one.task !== tab.task), (one) => one.task).values()].map(([first]) => first);
+      return others.length ? plm.note("Look for the same in ", others.flatMap((one, i) => [i ? ", " : "", h("a", {
+        href: plm.href("board", { ...wanted, q: search, task: one.task, metric: one.metric, rows: bySetting ? "settings" : null }) }, `${plm.taskName(one.task)}, ${one.metric}`)]), ".") : "";
+    }
     function show() {
       const words = search.toLowerCase().split(/\s+/).filter(Boolean);
       const chosen = Object.entries(wanted).filter(([, value]) => value);
@@ -156,7 +164,7 @@
         columns: bySetting ? plm.settingColumns(metric) : languageColumns(metric, tab, whole),
         rows: lines, state: { sort: now.sort || "language", page: now.page }, keep: plm.keep, empty: "No setting fits. \"Show all\" takes the filters away.",
       });
-      place.replaceChildren(table);
+      place.replaceChildren(table, kept.length ? "" : elsewhere());
     }
     rows = await plm.tabRows(tab, (some) => {
       const first = !rows.length;
@@ -187,7 +195,7 @@
           { key: "model", label: "Model", value: plm.modelText, cell: (row) => plm.modelAndMode(row) },
           { key: "rank", label: "Rank", hint: plm.words.rank, number: true, value: (row) => row.rank, cell: (row) => plm.rankText(row, ranking) },
           { key: "value", label: "Score", hint: "Mean: observed where there is a score, else predicted.", number: true, value: (row) => row.value, cell: (row) => plm.score(row.value, tab.metric) },
-          { key: "interval", label: "Interval", hint: plm.words.meanInterval, number: true, value: (row) => row.lower, cell: (row) => row.lower === row.upper ? "not given" : plm.interval(row.lower, row.upper, tab.metric) },
+          { key: "interval", label: "Interval", hint: plm.words["mean interval"], number: true, value: (row) => row.lower, cell: (row) => row.lower === row.upper ? "not given" : plm.interval(row.lower, row.upper, tab.metric) },
           { key: "observed", label: "Observed", hint: plm.words.observed, number: true, value: (row) => row.observed, cell: (row) => `${plm.count(row.observed)} of ${plm.count(row.settings)}` },
         ], rows: pool,
       })));

@@ -17,7 +17,7 @@
       h("h2", {}, "Noise floor"), paragraph("Observed scores are uncertain themselves. Where an error is near the ", plm.term("noise floor"), ", a better predictor could not be told from a worse one. It is not known where scores came without an uncertainty."),
       h("h2", {}, "Ranks"), paragraph("Models are ranked on the same settings only. Their intervals are the means of the settings' intervals, which is what is certain even if all errors go the same way; models whose intervals overlap share a rank. An observed score without a stated uncertainty counts as exact."),
       h("h2", {}, "Quality of every predictor"),
-      ...plm.start.tabs.filter((tab) => plm.qualityOf(tab).length).map((tab) => plm.qualityTable(plm.qualityOf(tab), `${plm.taskName(tab.task)} ${tab.metric}`)),
+      ...plm.start.tabs.filter((tab) => plm.qualityOf(tab).length).map((tab) => plm.qualityTable(plm.qualityOf(tab), tab.metric, `${plm.taskName(tab.task)} ${tab.metric}`)),
       h("h2", {}, "Corpora"), plm.table({
         caption: "Texts that scores are about",
         columns: [

@@ -30,7 +30,9 @@
       ["Share of the web", language.resource_level],
     ]));
     const known = Object.keys(plm.start.seen).sort();
-    if (known.length) main.append(h("p", {}, plm.term("Seen", "seen"), ": ", known.map((model) => `${model} ${plm.seen(model, language.language)}`).join(", "), "."));
+    const groups = plm.groupBy(known, (model) => plm.seen(model, language.language));
+    const said = [["seen", "seen by"], ["unseen", "unseen by"], ["unknown", "not known of"]].filter(([key]) => groups.has(key)).map(([key, text]) => `${text} ${groups.get(key).join(", ")}`);
+    if (said.length) main.append(h("p", {}, plm.term("The language in training", "seen"), `: ${said.join("; ")}.`));
     if (!tabs.length) {
       main.append(plm.note("No estimated model has a score or a prediction in this language."));
       return;
@@ -56,7 +58,7 @@
     main.append(h("h2", {}, "How good are the predictions here?"), h("ul", {}, sums.map((line) => h("li", {}, `${plm.modelText(line)}: `,
       line.both ? `error ${plm.score(line.rmse, metric)} over ${plm.plural(line.both, "setting")}; ${plm.share(line.inside)} of the scores inside their interval` : "no score to compare with yet"))),
     h("h2", {}, "What it cost"), h("ul", {}, [...plm.groupBy(rows, plm.modelText)].map(([model, own]) => h("li", {}, `${model}: ${plm.costSentence(plm.rows.costs(own))}`))),
-    h("h2", {}, "Every setting"), plm.table({ caption: `Settings, ${metric}`, columns: plm.settingColumns(metric, false), rows, state: { sort: parameters.sort, page: parameters.page }, keep: plm.keep }));
+    h("h2", {}, "Every setting"), plm.table({ caption: `Settings, ${metric}`, columns: plm.settingColumns(metric, false), rows, state: { sort: parameters.sort || "setting", page: parameters.page }, keep: plm.keep }));
   };
 
   plm.views.models = async (main) => {
@@ -100,7 +102,7 @@
         { key: "rank", label: "Rank", hint: plm.words.rank, number: true, value: (line) => line.rank, cell: (line) => line.rankText },
         { key: "predicted", label: "Predicted", hint: plm.words.predicted, number: true, value: (line) => line.predicted, cell: (line) => plm.score(line.predicted, metric) },
         { key: "observed", label: "Observed", hint: plm.words.observed, number: true, value: (line) => line.observed, cell: (line) => plm.score(line.observed, metric) },
-        { key: "rmse", label: "Error", hint: plm.words.rmse, number: true, value: (line) => line.rmse, cell: (line) => plm.score(line.rmse, metric) },
+        { key: "rmse", label: "Error", hint: plm.words["root mean square"], number: true, value: (line) => line.rmse, cell: (line) => plm.score(line.rmse, metric) },
         { key: "inside", label: "Inside", hint: plm.words.inside, number: true, value: (line) => line.inside, cell: (line) => plm.share(line.inside) },
       ], rows: plm.byLanguage(rows, tab), state: { sort: parameters.sort || "language", page: parameters.page }, keep: plm.keep,
     }), h("h2", {}, "Quality by what was left out"), plm.qualityTable(plm.qualityOf(tab, model.model_id), metric));

@@ -34,7 +34,7 @@
       : `${plm.score(lower, metric)} to ${plm.score(upper, metric)}`;
   plm.count = (value) => plm.number(value, 0);
   plm.share = (value) =>
-    value === null || value === undefined ? plm.NOTHING : `${plm.number(100 * value, 0)} %`;
+    value === null || value === undefined ? plm.NOTHING : `${plm.number(100 * value, 0)}\u00a0%`;
   plm.plural = (n, one, many = `${one}s`) => `${plm.count(n)} ${n === 1 ? one : many}`;
 
   plm.duration = (seconds) => {
@@ -42,7 +42,7 @@
     for (const [unit, size] of [["h", 3600], ["min", 60]]) {
       if (seconds >= 3 * size) return `${Number((seconds / size).toPrecision(3))} ${unit}`;
     }
-    return seconds >= 10 ? `${Math.round(seconds)} s` : `${Number(seconds.toPrecision(2))} s`;
+    return `${seconds < 0.1 ? Number(seconds.toPrecision(2)) : plm.number(seconds, seconds >= 10 ? 0 : seconds >= 1 ? 1 : 2)} s`;
   };
   plm.factor = (value) =>
     value === null || value === undefined ? plm.NOTHING
@@ -62,10 +62,10 @@
   plm.words = {
     predicted: "Score that the predictor expects, from the scores of cheap proxy models.",
     interval: "Range made for new languages: in at least 90 % of them at least 90 % of the settings are to lie inside (or as the level says).",
-    meanInterval: "Mean of the settings' intervals: holds for a typical setting of the row.",
+    "mean interval": "Mean of the settings' intervals: holds for a typical setting of the row.",
     observed: "Score of the model itself: measured here, or imported from a publication. ± is its own uncertainty, 95 %.",
     error: "Predicted minus observed, in the metric's units.",
-    rmse: "Root mean square error of the predictions, over the settings that have both numbers.",
+    "root mean square": "Error of the predictions over the settings that have both numbers: the root of the mean squared error.",
     inside: "Share of the observed scores that lie inside their prediction interval.",
     status: "Observed: there is a real score. Predicted: there is only a prediction. Abstained: no prediction either, with the reason.",
     setting: "What a score is for: task, languages, training corpus and size, test corpus.",
@@ -82,6 +82,7 @@
     regret: "What is lost on average by taking this model instead of the best one, in the metric's units.",
     gain: "What fine-tuning adds to the zero-shot score, in the metric's units; negative where it harms.",
     "speed-up": "Seconds of the estimated model over seconds of all proxies together, in the settings where both are known.",
+    worst: "The language with the largest error, its two directions counting alike.",
     coverage: "Share of forecasts that were inside their interval when the score arrived.",
   };
   // A word with its explanation, shown when pointed at or focused.

@@ -43,27 +43,27 @@
     const beside = Object.entries(line.naive).map(([name, error]) => `${score(error)} from ${BASELINES[name]}`);
     const { coverage, languages_covered: covered, noise_floor: noise, shared_run_group: leak } = line.values;
     return h("p", { class: "verdict" }, h("b", {}, `${plm.modelText(line)}: `),
-      `in a language that was left out, predictions are off by ${score(line.error)} ${tab.metric} (`, plm.term("root mean square", "rmse"), ")",
-      worst(line) ? `, most in ${plm.languageText(worst(line)[0])}: ${score(worst(line)[1])}` : "",
+      `in a language that was left out, predictions are off by ${score(line.error)} ${tab.metric} (`, plm.term("root mean square"), ")",
+      worst(line) ? [", ", plm.term("most", "worst"), ` in ${plm.languageText(worst(line)[0])}: ${score(worst(line)[1])}`] : "",
       beside.length ? `; guessing would be off by ${beside.join(" and ")}` : "", ". ",
       coverage !== undefined ? `${plm.share(coverage)} of the observed scores were inside their interval${covered === undefined ? "" : `; the promise held in ${plm.share(covered)} of the languages`}. ` : "",
       noise !== undefined && noise !== null ? h("span", {}, "The ", plm.term("noise floor"), ` is ${score(noise)}. `) : "",
       leak ? h("strong", { class: "alarm" }, `${plm.share(leak)} of the test rows share a fine-tuning with training: something wholly new may be harder.`) : "");
   });
 
-  plm.qualityTable = (lines, metric) => {
+  plm.qualityTable = (lines, metric, what = metric) => {
     const score = (value) => (value === null || value === undefined ? null : plm.number(value, metric === "comet" ? 4 : 2));
     const column = (key, label, hint, value, cell = value) => ({ key, label, hint, number: true, value, cell: (row) => cell(row) ?? null });
     return plm.table({
-      caption: `Quality on rows that were left out, ${metric}`,
+      caption: `Quality on rows that were left out, ${what}`,
       columns: [
-        { key: "protocol", label: "Left out", value: (row) => row.protocol, cell: (row) => h("span", { title: plm.protocolText(row.protocol) }, row.protocol) },
+        { key: "protocol", label: "Left out", value: (row) => row.protocol, cell: (row) => h("span", { class: "term", title: plm.protocolText(row.protocol) }, row.protocol) },
         { key: "model", label: "Model", value: plm.modelText },
-        column("error", "Error", plm.words.rmse, (row) => row.error, (row) => score(row.error)),
+        column("error", "Error", plm.words["root mean square"], (row) => row.error, (row) => score(row.error)),
         column("mean", "Mean", `Error of ${BASELINES["train-mean"]}`, (row) => row.naive["train-mean"], (row) => score(row.naive["train-mean"])),
         column("line", "Best line", `Error of ${BASELINES["best one-proxy line"]}, chosen in hindsight`, (row) => row.naive["best one-proxy line"], (row) => score(row.naive["best one-proxy line"])),
         column("pooled", "Pooled", "Error over all rows at once: large where a few languages are bad", (row) => row.values.rmse_pooled, (row) => score(row.values.rmse_pooled)),
-        column("worst", "Worst", "The language with the largest error", (row) => (worst(row) || [])[1], (row) => worst(row) && `${plm.languageText(worst(row)[0])} ${score(worst(row)[1])}`),
+        column("worst", "Worst", plm.words.worst, (row) => (worst(row) || [])[1], (row) => worst(row) && `${plm.languageText(worst(row)[0])} ${score(worst(row)[1])}`),
         column("noise", "Noise", plm.words["noise floor"], (row) => row.values.noise_floor, (row) => score(row.values.noise_floor)),
         column("inside", "Inside", plm.words.inside, (row) => row.values.coverage, (row) => row.values.coverage === undefined ? null : plm.share(row.values.coverage)),
         column("leak", "Leak", plm.words.leak, (row) => row.values.shared_run_group, (row) => row.values.shared_run_group === undefined ? null : plm.share(row.values.shared_run_group)),
@@ -96,7 +96,7 @@
         columns: [
           { key: "language", label: "Language", value: (line) => line.name, cell: (line) => plm.languageName(line.board_language) },
           { key: "model", label: "Model", value: plm.modelText },
-          { key: "rmse", label: "Error", hint: plm.words.rmse, number: true, value: (line) => line.rmse, cell: (line) => plm.score(line.rmse, metric) },
+          { key: "rmse", label: "Error", hint: plm.words["root mean square"], number: true, value: (line) => line.rmse, cell: (line) => plm.score(line.rmse, metric) },
           { key: "inside", label: "Inside", hint: plm.words.inside, number: true, value: (line) => line.inside, cell: (line) => plm.share(line.inside) },
           { key: "n", label: "Settings", number: true, value: (line) => line.both, cell: (line) => plm.count(line.both) },
         ], rows: lines, state: { sort: "-rmse" },

@@ -48,7 +48,7 @@ class ShiftAware(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """`base`, a regressor's name, blended with a plain proxy's value for unseen corpora."""
 
     def __init__(
-        self, line_columns: Sequence[str], base: str = "gp-and-trees", trust: float = 0.5
+        self, line_columns: Sequence[str], base: str = "gp-and-trees", trust: float = 0.6
     ) -> None:
         self.line_columns = line_columns
         self.base = base

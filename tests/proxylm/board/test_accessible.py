@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser import Page
+from tests.browser import Page, number
 
 VERSION = "4.14.1"
 VIEWS = [
@@ -61,4 +61,5 @@ def test_axe_finds_no_serious_violation(browse: Callable[..., Page], axe: str) -
 def test_axe_finds_no_serious_violation_anywhere(
     browse: Callable[..., Page], axe: str, colours: str
 ) -> None:
-    check(browse(color_scheme=colours, bypass_csp=True), axe, VIEWS)
+    page = browse(color_scheme=colours, bypass_csp=True)
+    check(page, axe, [*VIEWS, number(page)])

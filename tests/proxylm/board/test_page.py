@@ -3,11 +3,12 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
 from tests.boards import EVIL
-from tests.browser import Page
+from tests.browser import Page, number
 
 Browse = Callable[..., Page]
 MakeSite = Callable[..., Path]
@@ -20,7 +21,11 @@ VIEWS = [
 
 def test_every_view_renders_from_a_file_alone(browse: Browse) -> None:
     page = browse()
-    for view in VIEWS:
+    views = [*VIEWS, number(page)]
+    assert {view.partition("?")[0] for view in views} == set(
+        page.page.evaluate("Object.keys(plm.views)")
+    )
+    for view in views:
         shown = page.open(view)
         assert shown.locator("h1").count() == 1, view
         text = shown.locator("main").inner_text()
@@ -87,13 +92,7 @@ def test_a_number_leads_to_its_run_signature_and_outputs(browse: Browse) -> None
 
 def test_kept_outputs_are_shown(browse: Browse) -> None:
     page = browse()
-    scores = "plm.rowsOf((await plm.load(l.file)).scores).find((s) => s.hypotheses && s.preferred)"
-    found = page.open().evaluate(
-        f"async () => {{ for (const l of plm.language.values()) {{ const s = {scores}; if (s) "
-        "return plm.href('number', {task: s.task, metric: s.metric, language: s.board_language, "
-        "model: s.model_id, mode: s.mode, setting: s.setting_key.slice(0, 16)}).slice(1); } }"
-    )
-    page.open(found)
+    page.open(number(page))
     said = page.table("What the model said")
     assert [row[0] for row in said] == ["1", "2", "3"]
     assert said[0][1:] == ["line 0", f"said 0 {EVIL}", "wanted 0"]
@@ -102,21 +101,33 @@ def test_kept_outputs_are_shown(browse: Browse) -> None:
 def test_decisions_and_the_queue_are_shown(browse: Browse) -> None:
     page = browse()
     shown = page.open("language?code=swh_Latn&task=mt&metric=spBLEU")
-    assert "Take beta, fine-tuned. It is the best with a probability of 75 %" in (
+    assert "Take beta, fine-tuned. It is the best with a probability of 75\xa0%" in (
         shown.locator("main").inner_text()
     )
-    assert page.table("Which model to take")[0][1:3] == ["75 %", "0.50"]
+    assert page.table("Which model to take")[0][1:3] == ["75\xa0%", "0.50"]
     assert page.table("Fine-tuned beside zero-shot")[0][1:4] == [
         "helps in 2 of 2 settings", "+4.0", "1.0 to 7.0",
     ]  # fmt: skip
     page.open("next")
+    assert page.table("Queue")[0][3:6] == [
+        "English → Swahili", "corpus0", "Translation, spBLEU",
+    ]  # fmt: skip
     assert page.table("Queue")[0][7:10] == ["1.25", "30 min (measured)", "2.50"]
     shown = page.open("trust?task=mt&metric=spBLEU")
     assert "Alarm: forecasts no longer hold" in shown.locator("main").inner_text()
     assert len(page.table("Graded forecasts")) > 0
     verdict = shown.locator(".verdict").first.inner_text()
     assert "off by 3.21 spBLEU (root mean square), most in Swahili: 6.50; guessing" in verdict
-    assert "48 % of the test rows share a fine-tuning with training" in verdict
+    assert "48\xa0% of the test rows share a fine-tuning with training" in verdict
+
+
+def test_what_another_task_has_is_found_from_here(browse: Browse) -> None:
+    page = browse()
+    shown = page.open("board?task=mt&metric=spBLEU&q=nothing+like+it")
+    shown.click("text=Intents, accuracy >> nth=-1")
+    shown.wait_for_selector("[data-ready=yes]")
+    assert "task=intent&metric=accuracy" in shown.url
+    assert shown.input_value("#search") == "nothing like it"
 
 
 def test_an_empty_warehouse_says_what_is_missing(browse: Browse, make_site: MakeSite) -> None:
@@ -130,10 +141,14 @@ def test_an_empty_warehouse_says_what_is_missing(browse: Browse, make_site: Make
 def test_scripts_in_names_do_nothing(browse: Browse, make_site: MakeSite) -> None:
     evil = make_site(languages=3, evil=True)
     page = browse(evil / "site")
-    for view in [*VIEWS[:-3], "language?code=swh_Latn"]:
+    model = f"model?{urlencode({'id': f'alpha {EVIL}'})}"
+    for view in [*VIEWS[:-3], "language?code=swh_Latn", model, number(page)]:
         shown = page.open(view)
         assert shown.title() != "owned"
         assert shown.locator("main img, main script").count() == 0
+    assert EVIL in page.open(model).locator("h1").inner_text()
+    licences = {row[3] for row in (page.open("method"), page.table("Texts that scores"))[1]}
+    assert licences == {EVIL}
     shown = page.open("trust?task=mt&metric=spBLEU")
     shown.hover(".mark-symbol path >> nth=0", force=True)
     assert shown.title() != "owned"
@@ -163,7 +178,7 @@ def test_dark_colours_by_the_system_and_by_the_button(browse: Browse) -> None:
 
 def test_a_phone_is_wide_enough(browse: Browse) -> None:
     page = browse(viewport={"width": 360, "height": 740})
-    for view in VIEWS:
+    for view in [*VIEWS, number(page)]:
         width = page.open(view).evaluate("document.documentElement.scrollWidth")
         assert width <= 360, f"{view}: {width}"
 
@@ -191,6 +206,7 @@ def test_a_newer_publication_is_noticed(browse: Browse, site: Path, tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_hundred_thousand_rows_can_be_searched_sorted_and_paged(
     browse: Browse, make_site: MakeSite
 ) -> None:

@@ -26,6 +26,9 @@ def test_columns_say_where_they_come_from(make_frames: MakeFrames) -> None:
     frames = make_frames(task="mt", n_observed_sources=8)
     inputs = build_inputs(frames, targets(frames)[0])
     assert inputs.X.columns.tolist() == [
+        "difference:own:big/zero_shot/spBLEU - proxy:small/fine_tuned/spBLEU",
+        "difference:own:big/zero_shot/spBLEU - proxy:tiny/from_scratch/spBLEU",
+        "difference:proxy:small/fine_tuned/spBLEU - proxy:tiny/from_scratch/spBLEU",
         "feature:geographic",
         "mean:run:small/fine_tuned/spBLEU",
         "mean:run:tiny/from_scratch/spBLEU",
@@ -38,6 +41,7 @@ def test_columns_say_where_they_come_from(make_frames: MakeFrames) -> None:
         "proxy:tiny/from_scratch/chrF2",
         "proxy:tiny/from_scratch/spBLEU",
         "setting:into_english",
+        "setting:same_corpus",
         "setting:train_size",
     ]
     assert inputs.y.isna().sum() == len(inputs.unobserved().y) > 0
@@ -78,6 +82,31 @@ def test_shuffled_rows_give_identical_inputs(make_frames: MakeFrames) -> None:
     pd.testing.assert_frame_equal(before.X, after.X)
     pd.testing.assert_frame_equal(before.settings, after.settings)
     assert before.content_digest() == after.content_digest()
+
+
+def test_differences_are_of_two_scores_and_absent_where_one_is(make_frames: MakeFrames) -> None:
+    frames = make_frames(missing=0.3)
+    X = build_inputs(frames, targets(frames)[0]).X
+    one, other = "proxy:small/fine_tuned/accuracy", "proxy:tiny/from_scratch/accuracy"
+    pd.testing.assert_series_equal(
+        X[f"difference:{one} - {other}"], X[one] - X[other], check_names=False
+    )
+
+
+def test_many_proxies_do_not_multiply_the_inputs(make_frames: MakeFrames) -> None:
+    frames = make_frames()
+    small = frames.setting_scores[frames.setting_scores["model_id"] == "small"]
+    more = [small.assign(model_id=f"proxy-{number}") for number in range(9)]
+    model = frames.models[frames.models["model_id"] == "small"]
+    more_models = [model.assign(model_id=f"proxy-{number}") for number in range(9)]
+    many = replace(
+        frames,
+        setting_scores=pd.concat([frames.setting_scores, *more], ignore_index=True),
+        models=pd.concat([frames.models, *more_models], ignore_index=True),
+    )
+    inputs = build_inputs(many, targets(frames)[0])
+    assert len(inputs.line_columns) == 11
+    assert sum(str(column).startswith("difference:") for column in inputs.X) == 15
 
 
 def test_rare_columns_are_left_out(make_frames: MakeFrames) -> None:

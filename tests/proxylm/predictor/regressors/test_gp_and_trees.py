@@ -13,6 +13,7 @@ from proxylm.predictor.protocols import PROTOCOLS, Split
 from proxylm.predictor.quality import fit_rows, held_out, rmse
 from proxylm.predictor.regressors import Regressor, make
 from proxylm.predictor.regressors.gp import GaussianProcess
+from proxylm.predictor.regressors.gp_and_trees import GaussianProcessAndTrees
 
 MakeFrames = Callable[..., Frames]
 NAMES = ("gp", "gp-and-trees")
@@ -92,6 +93,18 @@ def test_it_knows_where_it_knows_little(make_frames: MakeFrames) -> None:
     fitted = fit_rows(rows.take(seen), GaussianProcess())
     spread = fitted.predict_std(rows.X, rows.settings)
     assert spread[~seen].mean() > 1.2 * spread[seen].mean()
+
+
+def test_the_process_counts_more_for_a_run_that_is_known(make_frames: MakeFrames) -> None:
+    rows = _inputs(make_frames(n_languages=8))
+    fitted = fit_rows(rows, GaussianProcessAndTrees(rows.line_columns))
+    process = fitted.process_.predict(rows.X, rows.settings)
+    trees = fitted.trees_.predict(rows.X)
+    of_known = fitted.predict(rows.X, rows.settings)
+    np.testing.assert_allclose(of_known, 0.7 * process + 0.3 * trees)
+    new = rows.settings.assign(run_group="another")
+    process = fitted.process_.predict(rows.X, new)
+    np.testing.assert_allclose(fitted.predict(rows.X, new), 0.3 * process + 0.7 * trees)
 
 
 def test_rows_alike_in_everything_and_a_constant_column_do_no_harm() -> None:
