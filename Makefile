@@ -5,7 +5,7 @@ BIN := .venv/bin
 SET_UP := .venv/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-machines test-reliability audit libreoffice lint format docs bench serve clean
+.PHONY: help demo test test-slow test-machines test-reliability audit libreoffice lint format docs docs-site bench serve clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -53,6 +53,9 @@ format: $(SET_UP) ## Mend the style.
 
 docs: $(SET_UP) ## Generate docs/schema.md and docs/cli.md.
 	$(BIN)/python docs/generate.py
+
+docs-site: $(SET_UP) ## Build docs/ as pages in .docs-site; a link that does not resolve stops it.
+	$(BIN)/properdocs build
 
 bench: $(SET_UP) ## Run the benchmarks.
 	$(BIN)/python benchmarks/demo_full.py

@@ -59,7 +59,7 @@ def add_model(
     here = Home.find(home)
     if kind not in KINDS:
         raise UsageError(
-            f"unknown kind of model {kind!r}{did_you_mean(kind, KINDS)} there are "
+            f"unknown kind of model {kind!r}{did_you_mean(kind, KINDS) or ';'} there are "
             f"{', '.join(sorted(KINDS))}"
         )
     data: dict[str, Any] = {

@@ -26,7 +26,7 @@ def check_model(home: "Home", model: str | None) -> None:
     known = sorted({m.model_id for m in read_models(home)})
     if model not in known:
         raise UsageError(
-            f"unknown model {model!r}{did_you_mean(model, known)} "
+            f"unknown model {model!r}{did_you_mean(model, known) or ';'} "
             "`plm-admin list models` shows them"
         )
 
@@ -38,6 +38,6 @@ def check_catalogue_model(home: "Home", model: str | None) -> None:
     known = sorted(entry.id for entry in read_catalogue(home.catalogue).models)
     if model is not None and model not in known:
         raise UsageError(
-            f"the catalogue has no model {model!r}{did_you_mean(model, known)} "
+            f"the catalogue has no model {model!r}{did_you_mean(model, known) or ';'} "
             "`plm-admin add-model` adds one"
         )

@@ -167,7 +167,7 @@ def _admit(
 def _pasted(task: str) -> Iterator[Path]:
     """Standard input as a file."""
     if sys.stdin.isatty():
-        second = "TRANSLATION" if task == "mt" else "INTENT" if task == "intent" else "TAGS"
+        second = {"mt": "TRANSLATION", "slot": "TAGS"}.get(task, task.upper())
         say(f"paste the lines, TEXT<TAB>{second} each, then press Ctrl-D")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pasted.tsv"

@@ -123,6 +123,8 @@ def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
 def cell(value: Any) -> str:
     """A value as a reader wants it: three decimals below 2, one above, NULL as a dash.
 
+    Named values are parted by commas, and `none` where there are none.
+
     Text is escaped, but for its line ends: it may come from outside.
     """
     if value is None:
@@ -133,6 +135,8 @@ def cell(value: Any) -> str:
         return f"{value:.3f}" if abs(value) < 2 and value != int(value) else f"{value:.1f}"
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="seconds")
+    if isinstance(value, Mapping):
+        return ", ".join(f"{cell(name)} {cell(x)}" for name, x in value.items()) or "none"
     if isinstance(value, list | tuple):
         return ", ".join(map(cell, value))
     return shown_lines(str(value))

@@ -26,7 +26,8 @@ def add_commands(app: typer.Typer) -> None:
 
 def import_records(
     files: Annotated[
-        list[Path] | None, typer.Argument(help="CSV files of the ProxyLM release.")
+        list[Path] | None,
+        typer.Argument(help="CSV files of the ProxyLM release, or a folder that holds them."),
     ] = None,
     download: Annotated[
         bool, typer.Option("--download", help="Fetch the four files of the pinned commit first.")
@@ -41,7 +42,7 @@ def import_records(
 
     The files mt560, nusa, intent and slot; see docs/import-scores.md.
     """
-    from proxylm.published import DOWNLOAD_URL, read_records
+    from proxylm.published import DOWNLOAD_URL, files_in, read_records
     from proxylm.published import download as fetch
     from warehouse.home import Home
 
@@ -49,7 +50,8 @@ def import_records(
         raise UsageError("name the files to import, or give --download")
     here = Home.find(home)
     with tempfile.TemporaryDirectory() as folder:
-        paths = fetch(Path(folder), url or DOWNLOAD_URL) if download else files or []
+        given = fetch(Path(folder), url or DOWNLOAD_URL) if download else files or []
+        paths = [file for path in given for file in (files_in(path) if path.is_dir() else [path])]
         # All files are read before anything is written: a bad one leaves nothing behind.
         _import(here, [read_records(path) for path in paths], as_json)
 

@@ -151,6 +151,17 @@ def read_records(path: Path) -> ImportedRows:
     return result
 
 
+def files_in(folder: Path) -> list[Path]:
+    """The release's files that a folder holds. Raises InputError where it holds none."""
+    found = [folder / name for name in SHA256 if (folder / name).exists()]
+    if not found:
+        raise InputError(
+            f"{folder} holds none of {', '.join(SHA256)}; "
+            "name the folder with the published records"
+        )
+    return found
+
+
 def download(folder: Path, base_url: str = DOWNLOAD_URL) -> list[Path]:
     """Fetch the four files of the pinned commit into `folder`; returns their paths.
 

@@ -152,7 +152,7 @@ def _row(path: Path, line: int, cells: dict[str, str], known: dict[str, Model]) 
     _one_of("metric", text["metric"], TASK_METRICS[task])
     if model_id not in known:
         raise InputError(
-            f"unknown model {model_id!r}{did_you_mean(model_id, known)} "
+            f"unknown model {model_id!r}{did_you_mean(model_id, known) or ';'} "
             "add it with `plm-admin add-model`"
         )
     trained = mode != "zero_shot"

@@ -129,7 +129,7 @@ def _check_allowed(allowed: Sequence[str]) -> None:
     for name in allowed:
         if name not in may_be:
             raise UsageError(
-                f"--allow {name}{did_you_mean(name, may_be)} there are {', '.join(may_be)}"
+                f"--allow {name}{did_you_mean(name, may_be) or ';'} there are {', '.join(may_be)}"
             )
 
 

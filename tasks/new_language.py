@@ -17,7 +17,7 @@ from proxylm.evaluation.contract import Batch, Job
 from proxylm.neighbours import Neighbour, nearest
 from proxylm.predictor.inputs import Frames, Target, build_inputs
 from proxylm.predictor.store import no_proxy_reason
-from proxylm.records import HEADLINE_METRICS
+from proxylm.records import HEADLINE_METRICS, TASK_METRICS
 from tasks.catalogue import fetch_catalogue, part_path
 from tasks.decide import decide
 from tasks.evaluate import run_batch
@@ -211,7 +211,7 @@ def what_to_collect(home: str, part: NewPart) -> list[str]:
     lines = len(split.train) + len(split.dev) + len(split.test)
     wanted = corpus.train_size + corpus.dev_size + corpus.test_size
     advice = []
-    if corpus.task == "intent":
+    if "accuracy" in TASK_METRICS[corpus.task]:
         lacking = sorted(_labels_elsewhere(here, part) - {*split.test.labels, *split.train.labels})
         if lacking:
             more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
@@ -220,7 +220,7 @@ def what_to_collect(home: str, part: NewPart) -> list[str]:
         advice.append(
             f"{wanted - lines} more lines: with {wanted} the models are trained in it as well"
         )
-    if corpus.task == "intent":
+    if "accuracy" in TASK_METRICS[corpus.task]:
         noise = 100 * 1.96 * 0.5 / math.sqrt(len(split.test))
         advice.append(
             f"more test lines: {len(split.test)} leave up to {noise:.1f} points of noise in every "

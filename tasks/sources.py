@@ -110,7 +110,7 @@ def _asked(policy: Policy, only: str | None) -> list[Source]:
 def _fetch(
     source: Source, pages: dict[tuple[str, str], KnownPage], sleep: Callable[[float], None]
 ) -> tuple[list[Fetch], list[Found]]:
-    """Every page of a source, as far as it goes."""
+    """Every page of a source, as far as it goes; one that cannot be reached is asked once."""
     try:
         token = _token(source.token)
     except ProxyLMError as error:
@@ -122,6 +122,8 @@ def _fetch(
             for fetch, entries in _walk(client, source.name, address, pages):
                 fetches.append(fetch)
                 found += entries
+            if not any(fetch.http_status for fetch in fetches):
+                break  # without a network each further address would take seconds to fail
     return fetches, found
 
 

@@ -20,6 +20,12 @@ from warehouse.home import Home
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 README = (CHECKOUT / "README.md").read_text()
+PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
+
+
+def code_of(page: Path) -> str:
+    """The blocks and the spans of code of a page, one a line."""
+    return "\n".join(re.findall(r"^```.*?^```|`[^`]+`", page.read_text(), re.M | re.S))
 
 
 def commands() -> set[str]:
@@ -44,22 +50,26 @@ def test_every_command_has_help(command: str) -> None:
         assert parameter.name == "help" or parameter.help, f"{command} {parameter.name}"
 
 
-def test_the_readme_names_only_commands_and_options_that_exist() -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.name))
+def test_pages_name_only_commands_and_options_that_exist(page: Path) -> None:
     from typer.main import get_command
 
     found = get_command(app).commands  # type: ignore[attr-defined]
-    for line in re.findall(r"plm-admin ([a-z].*)", README):
-        words = re.sub(r"[`,]", " ", line).split()
-        assert words[0] in found, line
-        options = {name for parameter in found[words[0]].params for name in parameter.opts}
+    for typed in re.findall(r"(?:^|[`$ ])plm-admin ([a-z][^`\n]*)", code_of(page), re.M):
+        words = re.split(r"[\s,#]+", typed)
+        assert words[0] in found, typed
+        options = {name for p in found[words[0]].params for name in (*p.opts, *p.secondary_opts)}
         for word in words[1:]:
+            if word == "plm-admin" or word.startswith(("|", ";", "&")):
+                break
             if word.startswith("--"):
-                assert word.split("=")[0].rstrip(".,") in options, line
+                assert word.split("=")[0].rstrip(".") in options, typed
 
 
-def test_the_readme_names_only_make_targets_that_exist() -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.name))
+def test_pages_name_only_make_targets_that_exist(page: Path) -> None:
     makefile = (CHECKOUT / "Makefile").read_text()
-    for target in re.findall(r"`?make ([a-z-]+)`?", README):
+    for target in re.findall(r"(?:^|`)make ([a-z-]+)", code_of(page), re.M):
         assert re.search(rf"^{target}:", makefile, re.M), target
 
 
@@ -104,3 +114,14 @@ def test_ci_runs_the_readmes_test_command() -> None:
 def test_the_workflow_files_are_yaml() -> None:
     for name in ("prefect.yaml", ".pre-commit-config.yaml"):
         assert yaml.safe_load((CHECKOUT / name).read_text())
+
+
+def test_the_pages_build_as_a_site_without_a_warning(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "properdocs", "build", "--quiet", "--site-dir", str(tmp_path)]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    front = (tmp_path / "index.html").read_text()
+    assert "make demo" in front
+    assert 'href="https://fonts' not in front
+    assert (tmp_path / "pictures" / "board.webp").exists()
+    assert "0001-landing-files" in (tmp_path / "decisions" / "index.html").read_text()

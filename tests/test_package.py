@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.release import write_release
+
 CHECKOUT = Path(__file__).resolve().parents[1]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -40,14 +42,11 @@ def test_the_wheel_works_where_there_is_no_checkout(tmp_path: Path) -> None:
     assert "refresh" in run(command, "--help", cwd=tmp_path)
     run(command, "init", "--home", tmp_path / "home", "--catalogue", "paper", cwd=tmp_path)
     assert (tmp_path / "home" / "catalogue" / "paper.yaml").is_file()
-    assert "no data" not in run(
-        command,
-        "sql",
-        "SELECT count(*) FROM leaderboard",
-        "--home",
-        tmp_path / "home",
-        cwd=tmp_path,
-    )
+    (tmp_path / "records").mkdir()
+    write_release(tmp_path / "records")
+    run(command, "import-records", "records", "--home", "home", cwd=tmp_path)
+    assert "nllb-1.3b" in run(command, "leaderboard", "--home", "home", cwd=tmp_path)
+    run(command, "doctor", "--home", "home", cwd=tmp_path)
     tracked = run("git", "ls-files", "proxylm/data", "warehouse/migrations", "proxylm/board",
                   cwd=CHECKOUT).split()  # fmt: skip
     assert [name for name in tracked if not (Path(packages.strip()) / name).is_file()] == []

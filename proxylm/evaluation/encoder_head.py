@@ -291,7 +291,7 @@ class HeadedEncoder:
     def _pieces(self, texts: Sequence[str]) -> list[_Text]:
         """The texts in pieces, cut to the longest that is read; the log says what was lost."""
         limit = {"truncation": True, "max_length": self._reading.longest}
-        if self._reading.task == "intent":
+        if self._reading.task != "slot":
             rows = self._tokenizer(list(texts), **limit)["input_ids"]
             return [_Text(ids, [], []) for ids in rows]
         split = [text.split(" ") for text in texts]
@@ -320,7 +320,7 @@ class HeadedEncoder:
             device=self._device,
         )
         hidden = encoder(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-        if self._reading.task == "intent":
+        if self._reading.task != "slot":
             weight = mask.unsqueeze(-1).float()
             return torch.as_tensor((hidden * weight).sum(dim=1) / weight.sum(dim=1))
         rows = [row for row, text in enumerate(texts) for _ in text.firsts]
@@ -338,7 +338,7 @@ class HeadedEncoder:
         for text, line, label in zip(
             self._pieces(lines.texts), lines.texts, lines.labels, strict=True
         ):
-            if self._reading.task == "intent":
+            if self._reading.task != "slot":
                 known = [number[label]] if label in number else []
             else:
                 tags = label.split(" ")

@@ -21,6 +21,7 @@ from sacrebleu.significance import estimate_ci
 from sacrebleu.tokenizers.tokenizer_spm import SPM_MODELS, TokenizerSPM
 
 from proxylm.errors import InputError
+from proxylm.records import TASK_METRICS, TASKS
 
 Z_95 = 1.959963984540054
 """Standard normal quantile of a two-sided 95 % interval."""
@@ -66,21 +67,20 @@ def measure(
     unknown task or tags that cannot be scored.
     """
     _check_lengths(hypotheses, references, sources)
+    if task not in TASK_METRICS:
+        raise InputError(f"there is no metric for task {task!r}; there is for {', '.join(TASKS)}")
     if task == "mt":
         return _translation(hypotheses, references, target_lang, wanted)
-    if task == "intent":
-        found = accuracy(hypotheses, references)
-    elif task == "slot":
-        found = span_f1(hypotheses, references, sources)
-    else:
-        raise InputError(f"there is no metric for task {task!r}; there is for mt, intent and slot")
-    return [found] if wanted(found.metric, found.signature) else []
+    found = [_OF_LABELS[metric](hypotheses, references, sources) for metric in TASK_METRICS[task]]
+    return [one for one in found if wanted(one.metric, one.signature)]
 
 
-# Intent classification
+# Classification
 
 
-def accuracy(hypotheses: Sequence[str], references: Sequence[str]) -> Measurement:
+def accuracy(
+    hypotheses: Sequence[str], references: Sequence[str], sources: Sequence[str] | None = None
+) -> Measurement:
     """Share of equal labels, 0-100, with the half-width of Wilson's 95 % interval.
 
     Raises ValueError for lists that are empty or of different length.
@@ -176,6 +176,10 @@ def _f1(counts: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
     correct, found, expected = counts.T
     f1: np.ndarray[Any, Any] = 200 * correct / np.maximum(found + expected, 1)
     return f1
+
+
+_OF_LABELS: dict[str, Callable[..., Measurement]] = {"accuracy": accuracy, "f1": span_f1}
+"""Metric to what measures it, for tasks whose hypotheses are labels."""
 
 
 # Machine translation

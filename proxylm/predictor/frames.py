@@ -12,9 +12,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from proxylm import facts
-from proxylm.errors import InputError
 from proxylm.predictor.inputs import Frames
-from proxylm.published import read_records
+from proxylm.published import files_in, read_records
 from proxylm.records import Bundle
 
 RELEASE = ("mt560", "nusa", "intent", "slot")
@@ -33,17 +32,12 @@ class Records(NamedTuple):
 def read_release(folder: Path, names: Sequence[str] = RELEASE) -> list[Records]:
     """The files of the release that `folder` holds. Raises InputError where it holds none."""
     found = []
-    for name in names:
-        path = folder / f"{name}_experiments.csv"
-        if path.exists():
+    for path in files_in(folder):
+        name = path.name.removesuffix("_experiments.csv")
+        if name in names:
             read = read_records(path)
             order = tuple(row.setting.setting_key for row in read.rows if row.setting)
             found.append(Records(name, frames_of(read.bundle), order, len(read.rejected)))
-    if not found:
-        raise InputError(
-            f"{folder} holds none of {', '.join(f'{name}_experiments.csv' for name in names)}; "
-            "pass the folder with the published records"
-        )
     return found
 
 

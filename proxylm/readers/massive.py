@@ -17,7 +17,7 @@ _UNSPACED = {"Hans", "Hant", "Jpan"}
 
 def read(path: Path, wanted: Wanted) -> Reading:
     """Rows of the wanted locale with their own partition: intents, or for slot BIO tags."""
-    if wanted.task == "mt":
+    if wanted.task not in ("intent", "slot"):
         raise UsageError(f"{path}: MASSIVE holds intents and slots; use --task intent or slot")
     locales = set()
     rows = 0

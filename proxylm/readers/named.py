@@ -13,7 +13,6 @@ from proxylm.readers.contract import Reading, Row, Wanted, is_language, part_nam
 _TEXT = ("text", "utterance", "utt", "sentence", "tokens")
 _USUAL = {
     "mt": {"text": ("source", "src", *_TEXT), "label": ("target", "tgt", "label")},
-    "intent": {"text": _TEXT, "label": ("intent", "label")},
     "slot": {"text": ("tokens", *_TEXT), "label": ("tags", "slots", "ner_tags", "label")},
 }
 _SPLIT = ("split", "partition")
@@ -52,7 +51,7 @@ def _columns(
     """Names of the columns of text and label."""
     found = {}
     for what in ("text", "label"):
-        usual = _USUAL[wanted.task][what]
+        usual = _USUAL.get(wanted.task, {"text": _TEXT, "label": (wanted.task, "label")})[what]
         candidates = (wanted.columns[what],) if what in wanted.columns else usual
         found[what] = next((name for name in candidates if name in record), None)
     if wanted.task == "mt" and not wanted.columns and None in found.values():

@@ -82,6 +82,9 @@ def test_status_counts(plm: Run, small: Home) -> None:
     assert status["scores"] == 6
     assert status["board"] == {"observed": 3, "predicted": 0, "abstained": 0}
     assert status["failed_trainings"] == []
+    said = plm("status").out
+    assert "board: observed 3, predicted 0, abstained 0\n" in said
+    assert "rejected files: none\n" in said
 
 
 @pytest.fixture

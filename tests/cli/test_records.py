@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.cli.conftest import Run
+from tests.release import write_release
 from warehouse.database import reading
 from warehouse.home import Home
 
@@ -35,6 +36,16 @@ def test_importing_the_published_records_accounts_for_every_row(
     again = plm("import-records", *files, "--json")
     assert again.json["new"] == {} or not any(again.json["new"].values())
     assert home.snapshot.resolve() == snapshot
+
+
+def test_a_folder_of_the_release_is_imported(plm: Run, home: Home, tmp_path: Path) -> None:
+    write_release(tmp_path, ("intent_experiments.csv",))
+    result = plm("import-records", tmp_path)
+    assert "intent_experiments.csv: 64 rows read = 64 loaded + 0 rejected" in result.out
+    (tmp_path / "empty").mkdir()
+    result = plm("import-records", tmp_path / "empty")
+    assert result.code == 1
+    assert "holds none of mt560_experiments.csv" in result.err
 
 
 def test_another_value_for_a_known_score_is_rejected_with_both_and_the_rest_loads(

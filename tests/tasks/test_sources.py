@@ -229,6 +229,17 @@ def test_a_fault_is_recorded_with_its_retries_and_stops_no_other_source(
     assert fetch(asking).admitted == ["model acme/Small-MT"]  # the next run has it
 
 
+def test_a_hub_that_does_not_answer_is_asked_once_a_source(
+    asking: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    waited: list[float] = []
+    done = fetch(asking, waits=waited)
+    assert set(done.failures) == {"translators", "massive"}
+    assert done.requests == 2
+    assert waited == [1.0, 2.0, 4.0] * 2
+
+
 def test_a_token_is_used_and_left_nowhere(
     asking: Home,
     hub: HubServer,

@@ -1,7 +1,9 @@
 """Small records for tests: one model trained in one language and tested in others."""
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,7 +11,18 @@ import pyarrow.parquet as pq
 from proxylm import identity
 from proxylm.imports import imported_evaluation, imported_run
 from proxylm.records import Bundle, Evaluation, Language, Model, Score, Setting
+from warehouse.database import publish_snapshot, table_counts, writing
+from warehouse.home import Home
 
+VALUES: dict[str, Any] = {
+    "VARCHAR": "a 'text'\nin two lines, ü",
+    "BIGINT": 7,
+    "DOUBLE": 0.1,
+    "BOOLEAN": True,
+    "TIMESTAMP": datetime(2026, 1, 2, 3, 4, 5, 678901),
+    "VARCHAR[]": ["x", "y'"],
+}
+"""A value of each type."""
 LANGUAGES = ("eng_Latn", "fra_Latn", "swh_Latn")
 
 
@@ -114,6 +127,21 @@ def make_version_1(path: Path) -> Path:
     path = path.with_name(f"first-{path.name}")
     pq.write_table(table.replace_schema_metadata({"plm_landing": "1"}), path)
     return path
+
+
+def fill_every_table(home: Home) -> None:
+    """One row in each table, whatever its columns are."""
+    with writing(home, "test") as connection:
+        for name in table_counts(connection):
+            types = connection.execute(
+                "SELECT data_type FROM duckdb_columns() WHERE table_name = ? ORDER BY column_index",
+                [name],
+            ).fetchall()
+            marks = ", ".join("?" for _ in types)
+            connection.execute(
+                f'INSERT INTO "{name}" VALUES ({marks})', [VALUES[kind] for (kind,) in types]
+            )
+        publish_snapshot(home, connection)
 
 
 def _score(evaluation: Evaluation, value: float, origin: str) -> Score:

@@ -1,7 +1,7 @@
 """Export and import of a whole warehouse: identical content, also from older versions."""
 
 import json
-from datetime import datetime
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +10,12 @@ import pytest
 
 from proxylm.errors import InputError, ProxyLMError, UsageError
 from proxylm.landing import write_landing
-from tests.warehouse.builders import evaluated
-from warehouse import database
+from tests.warehouse.builders import VALUES, evaluated, fill_every_table
+from tests.warehouse.stored_exports import export_of, stored
 from warehouse.database import migrations, reading, schema_version, table_counts, writing
 from warehouse.exchange import export_warehouse, import_warehouse
 from warehouse.home import Home
 from warehouse.loader import load_landing
-
-VALUES: dict[str, Any] = {
-    "VARCHAR": "a 'text'\nin two lines, ü",
-    "BIGINT": 7,
-    "DOUBLE": 0.1,
-    "BOOLEAN": True,
-    "TIMESTAMP": datetime(2026, 1, 2, 3, 4, 5, 678901),
-    "VARCHAR[]": ["x", "y'"],
-}
 
 
 def content(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[Any, ...]]]:
@@ -34,19 +25,10 @@ def content(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[Any, 
     }
 
 
-def fill_every_table(home: Home) -> None:
-    """One row in each table, whatever its columns are."""
-    with writing(home, "test") as connection:
-        for name in table_counts(connection):
-            types = connection.execute(
-                "SELECT data_type FROM duckdb_columns() WHERE table_name = ? ORDER BY column_index",
-                [name],
-            ).fetchall()
-            marks = ", ".join("?" for _ in types)
-            connection.execute(
-                f'INSERT INTO "{name}" VALUES ({marks})', [VALUES[kind] for (kind,) in types]
-            )
-        database.publish_snapshot(home, connection)
+def read_all_views(connection: duckdb.DuckDBPyConnection) -> None:
+    views = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal")
+    for (view,) in views.fetchall():
+        connection.execute(f"SELECT * FROM {view}").fetchall()
 
 
 def test_what_comes_back_is_identical_in_every_table(home: Home, tmp_path: Path) -> None:
@@ -78,28 +60,41 @@ def test_what_comes_back_is_identical_in_every_table(home: Home, tmp_path: Path)
     ],
 )
 def test_warehouses_and_exports_of_every_version_come_up_to_date(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int, populated: bool
+    tmp_path: Path, version: int, populated: bool
 ) -> None:
-    old = Home.create(tmp_path / "old")
-    steps = [step for step in migrations() if step.number <= version]
-    with monkeypatch.context() as old_code:
-        for module in ("database", "exchange"):
-            old_code.setattr(f"warehouse.{module}.migrations", lambda: steps)
-        load_landing(old)
-        if populated:
-            fill_every_table(old)
-        exported = export_warehouse(old, tmp_path / "export")
-    assert exported.schema == version
+    old = export_of(version, tmp_path, populated)
     new = Home.create(tmp_path / "new")
-    import_warehouse(new, tmp_path / "export")
+    exported = import_warehouse(new, tmp_path / "export")
     with writing(old, "upgrade") as upgraded, reading(new) as imported:
         assert schema_version(upgraded)[0] == schema_version(imported)[0] == migrations()[-1].number
         assert content(upgraded) == content(imported)
         counts = table_counts(upgraded)
         assert all(counts[name] >= rows for name, rows in exported.tables.items() if name in counts)
-        views = upgraded.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal")
-        for (view,) in views.fetchall():
-            upgraded.execute(f"SELECT * FROM {view}").fetchall()
+        read_all_views(upgraded)
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        pytest.param(step.number, marks=() if step.number == 1 else pytest.mark.slow)
+        for step in migrations()
+    ],
+)
+def test_the_stored_export_of_every_version_loads(home: Home, tmp_path: Path, version: int) -> None:
+    with zipfile.ZipFile(stored(version)) as file:
+        file.extractall(tmp_path / "export")
+    exported = import_warehouse(home, tmp_path / "export")
+    assert exported.schema == version
+    assert set(exported.tables.values()) == {1}
+    with reading(home) as connection:
+        read_all_views(connection)
+        row = connection.execute("SELECT metric, value, loaded_at FROM scores").fetchone()
+    assert row == tuple(VALUES[kind] for kind in ("VARCHAR", "DOUBLE", "TIMESTAMP"))
+
+
+def test_every_version_has_its_stored_export() -> None:
+    lacking = [step.number for step in migrations() if not stored(step.number).exists()]
+    assert not lacking, "run `python -m tests.warehouse.stored_exports` and commit what it makes"
 
 
 def test_an_import_needs_an_empty_home(home: Home, tmp_path: Path) -> None:

@@ -328,5 +328,5 @@ def test_nothing_to_score_is_an_error(hypotheses: list[str], references: list[st
 def test_lists_that_do_not_fit_and_tasks_that_do_not_exist() -> None:
     with pytest.raises(ValueError, match="1 sources for 2 references"):
         measure("mt", ["a", "b"], ["a", "b"], ["a"])
-    with pytest.raises(InputError, match=r"summaries.*mt, intent and slot"):
+    with pytest.raises(InputError, match=r"summaries.*mt, intent, slot"):
         measure("summaries", ["a"], ["a"])
