@@ -21,6 +21,8 @@ from sklearn.model_selection import GroupKFold, train_test_split
 from proxylm.errors import InputError
 
 SEEDS = (42, 43, 44, 45, 46)
+RUN_SEEDS = SEEDS[:2]
+"""Of by_run: two hold out each row twice; five cost as much as all the rest of a retrain."""
 
 # fmt: off
 PUBLISHED_COMET_LANGUAGES = (
@@ -124,12 +126,12 @@ def _by_group(
     return tuple(folds)
 
 
-def by_run(settings: pd.DataFrame, seeds: Sequence[int] = SEEDS) -> Split:
-    """5 folds a seed; settings of one fine-tuning stay together. InputError below 5 of them."""
+def by_run(settings: pd.DataFrame, seeds: Sequence[int] = RUN_SEEDS) -> Split:
+    """5 folds a seed, which hold out each row once; settings of one fine-tuning stay together. InputError below 5 of them."""
     return Split("by_run", _by_group("by_run", settings["run_group"], seeds))
 
 
-def by_run_pair(settings: pd.DataFrame, seeds: Sequence[int] = SEEDS) -> Split:
+def by_run_pair(settings: pd.DataFrame, seeds: Sequence[int] = RUN_SEEDS) -> Split:
     """Like `by_run`, with the two directions of a language pair in MT held out together."""
     groups = settings["run_group"]
     if settings["task"].eq("mt").all():

@@ -24,6 +24,9 @@ from proxylm.predictor.regressors import Regressor, make
 from proxylm.predictor.regressors.one_proxy_line import OneProxyLine
 from proxylm.predictor.tuning import tuned
 
+NIGHTLY = ("random", "by_run", "lolo")
+"""The protocols that a predictor is judged by at each retrain."""
+
 BEST_LINE = "best one-proxy line"
 """The line with the least error, chosen in hindsight a protocol: more than anyone could have."""
 
@@ -225,7 +228,7 @@ class Assessed(NamedTuple):
 def assess(
     inputs: Inputs,
     regressor: str = "lightgbm",
-    protocols: Sequence[str] = ("random", "by_run", "by_run_pair", "lolo"),
+    protocols: Sequence[str] = NIGHTLY,
     level: float = intervals.LEVEL,
     jobs: int = 1,
 ) -> Assessed:

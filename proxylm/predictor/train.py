@@ -9,7 +9,7 @@ import pandas as pd
 from proxylm.predictor import intervals
 from proxylm.predictor.fewshot import KnownErrors
 from proxylm.predictor.inputs import Inputs
-from proxylm.predictor.quality import Quality, assess, fit_rows
+from proxylm.predictor.quality import NIGHTLY, Quality, assess, fit_rows
 from proxylm.predictor.regressors import make
 from proxylm.predictor.shift import Shift
 from proxylm.predictor.store import Predictor, no_interval_reason, no_proxy_reason, signature
@@ -26,7 +26,7 @@ class Fitted(NamedTuple):
 def fit(
     inputs: Inputs,
     regressor: str = "lightgbm",
-    protocols: Sequence[str] = ("random", "by_run", "by_run_pair", "lolo"),
+    protocols: Sequence[str] = NIGHTLY,
     level: float = intervals.LEVEL,
     jobs: int = 1,
 ) -> Fitted:

@@ -71,7 +71,7 @@ def test_runs_are_whole_and_each_row_is_tested_once_a_seed(
 ) -> None:
     settings = make_frames(task=task).settings
     for split in (by_run(settings), by_run_pair(settings)):
-        assert len(split.folds) == 25
+        assert len(split.folds) == 10
         assert shared_with_training(settings, split)["shared_run_group"] == 0
         for seed in {fold.group for fold in split.folds}:
             rows = [fold.tests["all"] for fold in split.folds if fold.group == seed]
