@@ -127,7 +127,7 @@ def _by_group(
 
 
 def by_run(settings: pd.DataFrame, seeds: Sequence[int] = RUN_SEEDS) -> Split:
-    """5 folds a seed, which hold out each row once; settings of one fine-tuning stay together. InputError below 5 of them."""
+    """5 folds a seed; settings of one fine-tuning stay together. InputError below 5 of them."""
     return Split("by_run", _by_group("by_run", settings["run_group"], seeds))
 
 

@@ -167,7 +167,7 @@ class Covariance:
 
 
 def _distance(one: Floats, other: Floats) -> Floats:
-    """Root 3 times the Euclidean distance between the rows; in place, for memory is what it costs."""
+    """Root 3 times the Euclidean distance between the rows; in place, for copies are what costs."""
     found = np.asarray(one @ other.T, dtype=np.float64)
     found *= -2
     found += (one**2).sum(axis=1)[:, None]
