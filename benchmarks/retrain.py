@@ -17,6 +17,7 @@ import resource
 import subprocess
 import sys
 import time
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -91,6 +92,8 @@ def invented(n_rows: int, seed: int = 0) -> Inputs:
         for metric in METRICS:
             values = truth * (0.9 - 0.15 * number) + random.normal(0, 2, n_rows)
             columns[f"{model}/{metric}"] = values / 100 if metric == "comet" else values
+    for one, other in combinations([f"{model}/spBLEU" for model in MODELS], 2):
+        columns[f"difference:{one} - {other}"] = columns[one] - columns[other]
     for number in range(33):
         columns[f"feature:f{number:02d}"] = random.normal(size=n_rows)
     columns["setting:into_english"] = (pair < len(LANGUAGES)).astype(float)
