@@ -5,6 +5,7 @@ trees): such splits follow no threshold that happens to be between the languages
 over to others. docs/decisions/0023 has what was tried. It does not know what a language is.
 """
 
+import os
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -18,6 +19,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from proxylm.predictor.regressors.contract import Floats
+
+MANY_ROWS = 10_000
+"""Rows from which on the trees answer on all cores; held-out folds have one core each."""
 
 
 class RidgeAndTrees(RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -106,7 +110,8 @@ class RidgeAndTrees(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: pd.DataFrame, settings: pd.DataFrame | None = None) -> Floats:
         values = X.to_numpy()
-        trees = [booster.predict(values, num_threads=1) for booster in self.boosters_]
+        threads = 1 if len(X) < MANY_ROWS else os.cpu_count()  # of each row the same value
+        trees = [booster.predict(values, num_threads=threads) for booster in self.boosters_]
         return np.asarray(self._line(X) + np.mean(trees, axis=0), dtype=np.float64)
 
     def contributions(self, X: pd.DataFrame, settings: pd.DataFrame | None = None) -> pd.DataFrame:
