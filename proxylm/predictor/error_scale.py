@@ -2,9 +2,9 @@
 
 Boosted trees on the absolute errors of held-out languages: errors differ by a factor of ten between
 a sure setting and an unsure one, and intervals that follow them are narrower at equal coverage. The
-trees see the regressor's inputs, its value, how far the value is from each score in the predicted
-metric, what fine-tuning did to each proxy, how unusual its score is for the setting's sides, and
-which side the new language is on. A row weighs the less the more its language has. This module
+trees see the regressor's inputs, its value, how far the value is from each score, mean and
+difference in the predicted metric, what fine-tuning did to each proxy, and which side the new
+language is on. A row weighs the less the more its language has. This module
 knows neither levels nor intervals; what it says need not be right on the whole, only in proportion.
 """
 
@@ -62,12 +62,9 @@ def describe(
     scores = [name for name in map(str, X) if ":" in name and name.endswith(f"/{metric}")]
     gaps = {f"gap:{name}": values - X[name].to_numpy() for name in scores}
     for name in scores:
-        others = {"gain": name.replace("/fine_tuned/", "/zero_shot/")} | {
-            f"for_{side}": name.replace("proxy:", f"mean:{side}:") for side in ("source", "target")
-        }
-        for kind, other in others.items():
-            if name.startswith("proxy:") and other != name and other in X:
-                gaps[f"{kind}:{name}"] = (X[name] - X[other]).to_numpy()
+        untuned = name.replace("/fine_tuned/", "/zero_shot/")
+        if name.startswith("proxy:") and untuned != name and untuned in X:
+            gaps[f"gain:{name}"] = (X[name] - X[untuned]).to_numpy()
     of_models = [name for name in scores if name.startswith(("proxy:", "own:"))]
     said = {
         "value": values,

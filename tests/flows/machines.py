@@ -8,13 +8,19 @@ import sys
 import time
 import urllib.request
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 import psutil
 import pyarrow.parquet as pq
+import pytest
 
+from tasks.catalogue import fetch_catalogue
+from tasks.load import load
 from tasks.plan import plan
 from tests.flows.test_server import CHECKOUT, free_port
+from tests.toy import add_toys
 from warehouse.home import Home
 
 START_SECONDS = 240
@@ -54,7 +60,7 @@ class Machines:
         self.start("server", "prefect", *serve)
 
     def wait(self) -> None:
-        """Wait for the server."""
+        """Until the server answers."""
         deadline = time.monotonic() + START_SECONDS
         while True:
             assert time.monotonic() < deadline, self.said("server")
@@ -108,7 +114,10 @@ class Machines:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def end(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         for process in reversed(self._started):
             kill(process)
 
@@ -150,3 +159,33 @@ def ended(run: "subprocess.Popen[str]") -> dict[str, str]:
     """The failures of what `hand_out` began."""
     failures: dict[str, str] = json.loads(run.communicate()[0].splitlines()[-1])
     return failures
+
+
+def lose_one(
+    machines: Machines,
+    home: Home,
+    at_work: Callable[[psutil.Popen], bool],
+    monkeypatch: pytest.MonkeyPatch,
+    languages: int = 8,
+) -> None:
+    """Kill one of two workers in the middle of a batch: all is there once, and nothing is missing.
+
+    `at_work` says whether a worker is in the middle of one.
+    """
+    wanted = add_toys(home, models=2, languages=languages, cpu_seconds=2)
+    fetch_catalogue(str(home.path))
+    store = Path(machines.environment["PLM_STORE"])
+    machines.worker("first")
+    second = machines.worker("second")
+    run = hand_out(machines, home, range(2))
+    while len(evaluations(store)) < 2 or not at_work(second):
+        assert run.poll() is None
+        time.sleep(0.2)
+    kill(second)
+    assert ended(run) == {}
+    assert set(evaluations(store).values()) == {1}
+
+    monkeypatch.setenv("PLM_STORE", str(store))
+    report = load(str(home.path))
+    assert (report.evaluations, report.repeated) == (wanted, 0)
+    assert plan(str(home.path)).missing == 0

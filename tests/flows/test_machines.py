@@ -12,9 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from tasks.catalogue import fetch_catalogue
-from tasks.load import load
-from tasks.plan import plan
-from tests.flows.machines import Machines, ended, evaluations, hand_out, kill
+from tests.flows.machines import Machines, ended, hand_out, lose_one
 from tests.toy import add_toys
 from warehouse.home import Home
 
@@ -27,35 +25,16 @@ LANGUAGES, CPU_SECONDS = 4, 5.0
 
 @pytest.fixture
 def machines(tmp_path: Path) -> Iterator[Machines]:
-    made = Machines(tmp_path)
-    try:
+    with Machines(tmp_path) as made:
         made.wait()
         made.make_pools()
         yield made
-    finally:
-        made.end()
 
 
 def test_the_batch_of_a_lost_machine_goes_to_another(
-    machines: Machines, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    machines: Machines, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = add_toys(home, models=2, cpu_seconds=2)
-    fetch_catalogue(str(home.path))
-    store = tmp_path / "store"
-    machines.worker("first")
-    second = machines.worker("second")
-    run = hand_out(machines, home, range(2))
-    while len(evaluations(store)) < 2 or not second.children(recursive=True):
-        assert run.poll() is None
-        time.sleep(0.2)
-    kill(second)
-    assert ended(run) == {}
-    assert set(evaluations(store).values()) == {1}
-
-    monkeypatch.setenv("PLM_STORE", str(store))
-    report = load(str(home.path))
-    assert (report.evaluations, report.repeated) == (wanted, 0)
-    assert plan(str(home.path)).missing == 0
+    lose_one(machines, home, lambda worker: bool(worker.children(recursive=True)), monkeypatch)
 
 
 class Took(NamedTuple):
