@@ -17,7 +17,7 @@ PAGE = (CHECKOUT / "docs" / "extend.md").read_text()
         pytest.param("A kind of model", marks=pytest.mark.slow),
         pytest.param("A task", marks=pytest.mark.slow),
         "A format of texts",
-        "A regressor",
+        pytest.param("A regressor", marks=pytest.mark.slow),
     ],
 )
 def test_what_the_page_adds_works(title: str, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ def test_every_setting_gets_one_prediction_or_a_reason(make_frames: MakeFrames) 
     assert both.loc[~abstained, "level"].eq(0.9).all()
 
 
+@pytest.mark.slow
 def test_forecasts_are_right_about_as_often_as_they_say(make_frames: MakeFrames) -> None:
     covered = []
     for seed in range(8):
