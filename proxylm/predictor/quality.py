@@ -135,10 +135,13 @@ def held_out(
         table = pd.DataFrame(rows, columns=["group", "part", "row"])
         table["observed"] = inputs.y.iloc[table["row"]].to_numpy()
         test, settings = inputs.X.iloc[table["row"]], inputs.settings.iloc[table["row"]]
-        for name, model in models.items():
-            values = fit_rows(train, model).predict(test, settings)
-            table[name] = intervals.clip(values, inputs.target.metric)
-        return table
+        said = {
+            name: intervals.clip(
+                fit_rows(train, model).predict(test, settings), inputs.target.metric
+            )
+            for name, model in models.items()
+        }
+        return table.assign(**said)
 
     by_training: dict[int, list[Fold]] = {}
     for fold in split.folds:
