@@ -1,0 +1,79 @@
+"""A Prefect server that is away: waited for where batches are at work, else one plain error.
+
+Prefect's client itself asks for a minute before it gives up. Nothing that was evaluated or loaded
+depends on the server, so what a command that lost it has done is kept.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+from prefect.logging import get_logger
+
+from proxylm.errors import ProxyLMError
+
+AWAY_SECONDS = 3600.0
+"""How long a server is waited for while batches are at work elsewhere."""
+PAUSE_SECONDS = 10.0
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")  # where a temporary server of Prefect's own is
+
+T = TypeVar("T")
+
+
+class ServerAway(ProxyLMError):
+    """The Prefect server does not answer."""
+
+
+def patiently(ask: Callable[[], T]) -> T:
+    """What `ask` gives, asked again while the server is away. ServerAway after AWAY_SECONDS."""
+    begun = time.monotonic()
+    while True:
+        try:
+            return ask()
+        except httpx.HTTPError as error:
+            if not _is_away(error):
+                raise
+            if time.monotonic() - begun > AWAY_SECONDS:
+                raise _server_away(error) from None
+            get_logger("server").warning(f"the Prefect server does not answer: {error}; waiting")
+        time.sleep(PAUSE_SECONDS)
+
+
+@contextmanager
+def server_needed() -> Iterator[None]:
+    """Around a flow that is called here. Raises ServerAway where it ends for want of its server."""
+    try:
+        yield
+    except Exception as error:
+        if not _is_away(error):
+            raise
+        raise _server_away(error) from error
+
+
+def _is_away(error: BaseException | None) -> bool:
+    """Whether it, or what caused it, is a request to the Prefect server without a proper answer."""
+    while error is not None and not isinstance(error, httpx.HTTPError):
+        error = error.__cause__
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code >= 500 and _asks_prefect(error.request)
+    return isinstance(error, httpx.TransportError) and _asks_prefect(error.request)
+
+
+def _asks_prefect(request: httpx.Request) -> bool:
+    """Not a model hub or another server: flows ask those, too."""
+    ours = urlsplit(os.environ.get("PREFECT_API_URL", "")).hostname
+    return request.url.host in ((ours,) if ours else _LOOPBACK)
+
+
+def _server_away(error: BaseException) -> ServerAway:
+    url = os.environ.get("PREFECT_API_URL")
+    which = f"at {url}" if url else "that was started for this run"
+    way = "start it, or unset PREFECT_API_URL, and run" if url else "run"
+    return ServerAway(
+        f"the Prefect server {which} does not answer ({error}); what was evaluated and loaded is "
+        f"kept: {way} the same again, and nothing is done twice"
+    )
