@@ -18,8 +18,11 @@ from prefect.logging import get_run_logger
 
 from proxylm.errors import ProxyLMError
 from proxylm.evaluation.contract import Batch
+from proxylm.landing import landed_evaluations
 from tasks.evaluate import describe
-from tasks.server import patiently
+from tasks.server import wait_for_server
+from tasks.store import Store, without
+from warehouse.home import Home
 
 LOST_TRIES = 3
 """How many machines may be lost with one batch before it is given up until the next refresh."""
@@ -31,8 +34,9 @@ def run_on_pool(batches: list[Batch], where: dict[str, str]) -> dict[str, str]:
 
     A run is lost when Prefect calls it crashed (at once where its worker lives, else by the
     automation of `deployments/automations.py`) or knows it no more. Its batch then goes to another
-    machine, and what the lost one has landed is not done again. A server that is away is waited
-    for. Raises ServerAway where it does not come back, ProxyLMError without the deployment.
+    machine, and what the lost one has landed is not done again. A run that has landed everything
+    has not failed, whatever Prefect says. A server that is away is waited for.
+    Raises ServerAway where it does not come back, ProxyLMError without the deployment.
     """
     logger = get_run_logger()
     at_work = {_begin(batch, where): (batch, 1) for batch in batches}
@@ -40,15 +44,17 @@ def run_on_pool(batches: list[Batch], where: dict[str, str]) -> dict[str, str]:
     with get_client(sync_client=True) as client:
         while at_work:
             time.sleep(POLL_SECONDS)
-            ended = patiently(lambda: _ended(client, list(at_work)))
+            ended = wait_for_server(lambda: _ended(client, list(at_work)))
             for run_id, run in ended.items():
                 batch, tries = at_work.pop(run_id)
                 what, name = describe(batch), run.name if run else f"run {run_id}"
                 state = run.state if run else None
+                if (state and state.is_completed()) or not _left(batch, where).jobs:
+                    continue
                 if (state is None or state.is_crashed()) and tries < LOST_TRIES:
                     logger.warning(f"evaluate: {what}: {name} was lost, once more")
                     at_work[_begin(batch, where)] = (batch, tries + 1)
-                elif state is None or not state.is_completed():
+                else:
                     why = f"{state.name}: {state.message}" if state else "is not on the server"
                     failures[what] = f"{name} {why}"
                     logger.error(f"evaluate: {what}: {failures[what]}")
@@ -65,7 +71,7 @@ def _begin(batch: Batch, where: dict[str, str]) -> UUID:
         )
 
     try:
-        return UUID(str(patiently(ask).id))
+        return UUID(str(wait_for_server(ask).id))
     except ObjectNotFound:
         raise ProxyLMError(
             "the Prefect server has no deployment evaluate/default; `prefect deploy --all` in the "
@@ -82,6 +88,13 @@ def _ended(client: SyncPrefectClient, runs: list[UUID]) -> dict[UUID, FlowRun | 
     if client.count_flow_runs(flow_run_filter=FlowRunFilter(id=these)) < len(runs):
         ended |= {run: None for run in runs if not _is_known(client, run)}
     return ended
+
+
+def _left(batch: Batch, where: dict[str, str]) -> Batch:
+    """What of the batch has not landed."""
+    if "store" in where:
+        return without(batch, Store(where["store"]).landed(batch))
+    return without(batch, landed_evaluations(Home.find(where["home"]).incoming))
 
 
 def _is_known(client: SyncPrefectClient, run: UUID) -> bool:

@@ -5,20 +5,18 @@ depends on the server, so what a command that lost it has done is kept.
 """
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import httpx
-from prefect.logging import get_logger
 
 from proxylm.errors import ProxyLMError
+from tasks.waiting import patiently
 
 AWAY_SECONDS = 3600.0
 """How long a server is waited for while batches are at work elsewhere."""
-PAUSE_SECONDS = 10.0
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")  # where a temporary server of Prefect's own is
 
 T = TypeVar("T")
@@ -28,24 +26,15 @@ class ServerAway(ProxyLMError):
     """The Prefect server does not answer."""
 
 
-def patiently(ask: Callable[[], T]) -> T:
+def wait_for_server(ask: Callable[[], T]) -> T:
     """What `ask` gives, asked again while the server is away. ServerAway after AWAY_SECONDS."""
-    begun = time.monotonic()
-    while True:
-        try:
-            return ask()
-        except httpx.HTTPError as error:
-            if not _is_away(error):
-                raise
-            if time.monotonic() - begun > AWAY_SECONDS:
-                raise _server_away(error) from None
-            get_logger("server").warning(f"the Prefect server does not answer: {error}; waiting")
-        time.sleep(PAUSE_SECONDS)
+    with server_needed():
+        return patiently(ask, _is_away, AWAY_SECONDS)
 
 
 @contextmanager
 def server_needed() -> Iterator[None]:
-    """Around a flow that is called here. Raises ServerAway where it ends for want of its server."""
+    """Around what asks the server. Raises ServerAway where it ends because nobody answers."""
     try:
         yield
     except Exception as error:
@@ -69,7 +58,7 @@ def _asks_prefect(request: httpx.Request) -> bool:
     return request.url.host in ((ours,) if ours else _LOOPBACK)
 
 
-def _server_away(error: BaseException) -> ServerAway:
+def _server_away(error: Exception) -> ServerAway:
     url = os.environ.get("PREFECT_API_URL")
     which = f"at {url}" if url else "that was started for this run"
     way = "start it, or unset PREFECT_API_URL, and run" if url else "run"
