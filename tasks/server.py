@@ -48,14 +48,17 @@ def _is_away(error: BaseException | None) -> bool:
     while error is not None and not isinstance(error, httpx.HTTPError):
         error = error.__cause__
     if isinstance(error, httpx.HTTPStatusError):
-        return error.response.status_code >= 500 and _asks_prefect(error.request)
-    return isinstance(error, httpx.TransportError) and _asks_prefect(error.request)
+        return error.response.status_code >= 500 and _asks_prefect(error)
+    return isinstance(error, httpx.TransportError) and _asks_prefect(error)
 
 
-def _asks_prefect(request: httpx.Request) -> bool:
+def _asks_prefect(error: httpx.HTTPError) -> bool:
     """Not a model hub or another server: flows ask those, too."""
     ours = urlsplit(os.environ.get("PREFECT_API_URL", "")).hostname
-    return request.url.host in ((ours,) if ours else _LOOPBACK)
+    try:
+        return error.request.url.host in ((ours,) if ours else _LOOPBACK)
+    except RuntimeError:  # it knows no request
+        return False
 
 
 def _server_away(error: Exception) -> ServerAway:

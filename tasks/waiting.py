@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 
 T = TypeVar("T")
@@ -13,10 +14,10 @@ T = TypeVar("T")
 def patiently(ask: Callable[[], T], is_away: Callable[[Exception], bool], seconds: float) -> T:
     """What `ask` gives, asked again after each error that `is_away` knows, for so many seconds.
 
-    Then, or after another error, raises what `ask` raised. Pauses grow from one second; each error
-    is logged as a warning.
+    Then, or after another error, raises what `ask` raised. Pauses grow; each error is
+    logged as a warning.
     """
-    begun, pause = time.monotonic(), 1.0
+    begun, pause = time.monotonic(), FIRST_PAUSE_SECONDS
     while True:
         try:
             return ask()
