@@ -28,7 +28,7 @@ class Answers(BaseHTTPRequestHandler):
 def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
     """The way to the server that is Prefect's here."""
     behind = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    threading.Thread(target=behind.serve_forever, daemon=True).start()
+    threading.Thread(target=behind.serve_forever, args=(0.02,), daemon=True).start()
     with Wire("127.0.0.1", behind.server_port) as made:
         monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{made.port}/api")
         monkeypatch.setattr(waiting, "FIRST_PAUSE_SECONDS", 0.05)
