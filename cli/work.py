@@ -334,8 +334,10 @@ def _run_refresh(home: "Home", retry_parked: bool = False) -> dict[str, Any]:
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
     from flows.refresh import refresh as flow
+    from tasks.server import server_needed
 
-    return flow(home=str(home.path), retry_parked=retry_parked)
+    with server_needed():
+        return flow(home=str(home.path), retry_parked=retry_parked)
 
 
 def _what(job: "Job") -> str:

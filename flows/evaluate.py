@@ -4,20 +4,8 @@ With PLM_STORE these machines share nothing but that store; else they share the 
 """
 
 import os
-import time
-from typing import Any
-from uuid import UUID
 
 from prefect import flow
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterId,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-)
-from prefect.client.schemas.objects import TERMINAL_STATES
-from prefect.deployments import run_deployment
 from prefect.futures import as_completed
 from prefect.logging import get_run_logger
 
@@ -25,6 +13,7 @@ from proxylm.errors import ProxyLMError
 from proxylm.evaluation.contract import Batch
 from tasks.evaluate import describe, evaluate_task
 from tasks.plan import plan_task
+from tasks.pool import run_on_pool
 from tasks.settings import home_path, task_runner
 from tasks.store import send_all
 
@@ -57,50 +46,8 @@ def run_batches(batches: list[Batch], home: str) -> dict[str, str]:
         return {}
     store = send_all(batches, home)
     if os.environ.get("PLM_EVALUATE") == "pool":
-        return _on_pool(batches, {"home": home} if store is None else {"store": store})
+        return run_on_pool(batches, {"home": home} if store is None else {"store": store})
     return _fan_out(batches, home, store)
-
-
-LOST_TRIES = 3
-"""How many machines may be lost with one batch before it is given up until the next refresh."""
-POLL_SECONDS = 2.0
-
-
-def _on_pool(batches: list[Batch], where: dict[str, str]) -> dict[str, str]:
-    """One run of `evaluate/default` a batch; the batch of a machine that is lost goes to another.
-
-    A run is lost when Prefect calls it crashed: at once where its worker lives, else by the
-    automation of `deployments/automations.py`. What the lost one has landed is not done again.
-    """
-    logger = get_run_logger()
-    at_work = {_begin(batch, where): (batch, 1) for batch in batches}
-    failures = {}
-    with get_client(sync_client=True) as client:
-        while at_work:
-            time.sleep(POLL_SECONDS)
-            ended = FlowRunFilter(
-                id=FlowRunFilterId(any_=list(at_work)),
-                state=FlowRunFilterState(
-                    type=FlowRunFilterStateType(any_=list(TERMINAL_STATES)),
-                ),
-            )
-            for run in client.read_flow_runs(flow_run_filter=ended):
-                state = run.state
-                assert state is not None
-                batch, tries = at_work.pop(run.id)
-                if state.is_crashed() and tries < LOST_TRIES:
-                    logger.warning(f"evaluate: {describe(batch)}: {run.name} was lost, once more")
-                    at_work[_begin(batch, where)] = (batch, tries + 1)
-                elif not state.is_completed():
-                    failures[describe(batch)] = f"{run.name} {state.name}: {state.message}"
-                    logger.error(f"evaluate: {describe(batch)}: {failures[describe(batch)]}")
-    return failures
-
-
-def _begin(batch: Batch, where: dict[str, str]) -> UUID:
-    parameters = {**where, "batches": [batch.to_json()]}
-    run: Any = run_deployment("evaluate/default", parameters=parameters, timeout=0)
-    return UUID(str(run.id))
 
 
 def _fan_out(batches: list[Batch], home: str | None, store: str | None) -> dict[str, str]:

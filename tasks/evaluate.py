@@ -13,7 +13,7 @@ from typing import Any
 
 from prefect import task
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.logging import get_run_logger
+from prefect.logging import get_logger, get_run_logger
 
 from proxylm import __version__
 from proxylm.errors import ProxyLMError
@@ -21,7 +21,7 @@ from proxylm.evaluation.contract import Batch, Job
 from proxylm.evaluation.supervisor import EvaluationCrashed, Limits, Supervised, supervise
 from proxylm.landing import landed_evaluations
 from tasks.settings import evaluation_bytes, evaluation_seconds, home_path, workers
-from tasks.store import Store, without, worker_home
+from tasks.store import Store, StoreAway, without, worker_home
 from warehouse.home import Home
 
 
@@ -87,8 +87,14 @@ def code_revision() -> str:
 
 
 def _deliver(store: Store, batch: Batch, home: Home, _job: Job) -> None:
-    """After each job: a machine that is lost takes only the job it was at with it."""
-    store.deliver(batch, home)
+    """After each job: a machine that is lost takes only the job it was at with it.
+
+    A store that is away stops no evaluation: the next call delivers this job's files, too.
+    """
+    try:
+        store.deliver(batch, home)
+    except StoreAway as error:
+        get_logger("evaluate").warning(f"{error}; delivered later")
 
 
 def describe(batch: Batch) -> str:

@@ -1,9 +1,12 @@
 """Stage `load`: landing files into the warehouse."""
 
+from typing import Any
+
 from prefect import task
+from prefect.client.schemas.objects import State, TaskRun
 
 from tasks.settings import LOCK_RETRIES, busy
-from tasks.store import Store
+from tasks.store import Store, StoreAway
 from warehouse.home import Home
 from warehouse.loader import LoadReport, load_landing
 
@@ -11,7 +14,7 @@ from warehouse.loader import LoadReport, load_landing
 def load(home: str) -> LoadReport:
     """Load what lies in `landing/incoming`; publishes a copy if something changed.
 
-    With PLM_STORE what workers have left there is collected first.
+    With PLM_STORE what workers have left there is collected first; StoreAway where it is away.
     """
     here = Home.find(home)
     store = Store.from_environment()
@@ -20,4 +23,9 @@ def load(home: str) -> LoadReport:
     return load_landing(here)
 
 
-load_task = task(name="load", retry_condition_fn=busy, **LOCK_RETRIES)(load)
+def _busy_or_away(what: Any, run: TaskRun, state: "State[Any]") -> bool:
+    away = isinstance(state.data, StoreAway) or "StoreAway" in (state.message or "")
+    return away or busy(what, run, state)
+
+
+load_task = task(name="load", retry_condition_fn=_busy_or_away, **LOCK_RETRIES)(load)

@@ -25,22 +25,35 @@ from fsspec.implementations.arrow import ArrowFSWrapper
 from pyarrow import fs
 
 from proxylm.corpora import read_sizes
-from proxylm.errors import InputError, UsageError
+from proxylm.errors import InputError, ProxyLMError, UsageError
 from proxylm.evaluation.contract import Batch, TextPart
 from proxylm.identity import digest
 from proxylm.landing import landed_evaluations, write_atomically
+from tasks.waiting import patiently
 from warehouse.home import Home
 
 KEEP_SECONDS = 7 * 24 * 3600
 """How long a collected landing file stays: until then a batch that is tried again sees it."""
+
+FETCH_SECONDS = 300.0
+"""How long a worker waits for a store that is away before it begins a batch."""
+DELIVER_SECONDS = 6 * 3600.0
+"""How long it waits with what it has made: nothing else can be done without the store."""
 
 _MANIFEST = "manifest.json"
 _WHOLE_OBJECTS = {"s3", "s3a", "gs", "gcs", "abfs", "az", "memory"}
 """Stores in which an object appears whole; elsewhere a file is renamed into place."""
 
 
+class StoreAway(ProxyLMError):
+    """The landing store cannot be reached, read or written."""
+
+
 class Store:
-    """The store at a folder or URL. Raises UsageError where fsspec cannot reach that kind."""
+    """The store at a folder or URL. Raises UsageError where fsspec cannot reach that kind.
+
+    Methods raise StoreAway where it does not answer, or answers with an error.
+    """
 
     def __init__(self, url: str) -> None:
         try:
@@ -100,12 +113,18 @@ class Store:
     def deliver(self, batch: Batch, home: Home) -> int:
         """Put what the batch has left in `home`; returns how many landing files were new.
 
-        Landing files go last: what they speak of is there when they are.
+        Landing files go last: what they speak of is there when they are. StoreAway, too, for a
+        folder that no longer holds the batch's texts: then it is not mounted.
         """
         there = set(self._names(_folder(batch)))
         new = [path for path in sorted(home.incoming.glob("*.parquet")) if path.name not in there]
         if not new:
             return 0
+        for part in _texts(batch)[:1]:
+            if not self._has(f"texts/{part.fingerprint}.parquet"):
+                raise StoreAway(
+                    f"the store {self._root} has lost the texts of the batch: is it mounted?"
+                )
         for job in batch.jobs:
             folder = home.runs / job.training_key
             kept = set(self._names(f"runs/{job.training_key}"))
@@ -155,14 +174,26 @@ class Store:
     def _address(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"
 
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Each kind of store has errors of its own; FileNotFoundError means the same in all."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            raise StoreAway(f"the store {self._root} cannot be used now: {error}") from error
+
     def _has(self, name: str) -> bool:
-        return bool(self._files.exists(self._address(name)))
+        with self._reached():
+            return bool(self._files.exists(self._address(name)))
 
     def _names(self, folder: str) -> list[str]:
         """What lies in a folder of the store, sorted, without files that are being written."""
-        self._files.invalidate_cache()
         try:
-            found = self._files.ls(self._address(folder), detail=False)
+            with self._reached():
+                self._files.invalidate_cache()
+                found = self._files.ls(self._address(folder), detail=False)
         except FileNotFoundError:
             return []
         names = {PurePosixPath(path).name for path in found}
@@ -170,26 +201,29 @@ class Store:
 
     def _put(self, path: Path, name: str) -> None:
         address = self._address(name)
-        if self._whole:
-            self._files.put_file(str(path), address)
-            return
-        self._files.makedirs(str(PurePosixPath(address).parent), exist_ok=True)
-        temporary = f"{address}.{uuid4().hex}.tmp"
-        self._files.put_file(str(path), temporary)
-        self._files.mv(temporary, address)
+        with self._reached():
+            if self._whole:
+                self._files.put_file(str(path), address)
+                return
+            self._files.makedirs(str(PurePosixPath(address).parent), exist_ok=True)
+            temporary = f"{address}.{uuid4().hex}.tmp"
+            self._files.put_file(str(path), temporary)
+            self._files.mv(temporary, address)
 
     def _get(self, name: str, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            content: Any = self._files.cat_file(self._address(name))
+            with self._reached():
+                content: Any = self._files.cat_file(self._address(name))
         except FileNotFoundError:
             raise InputError(f"{name} is not in the store {self._root}; plan again") from None
         write_atomically(path, content)
 
     def _remove_old(self, name: str) -> None:
-        made = self._files.modified(self._address(name))
-        if time.time() - made.timestamp() > KEEP_SECONDS:
-            self._files.rm_file(self._address(name))
+        with self._reached():
+            made = self._files.modified(self._address(name))
+            if time.time() - made.timestamp() > KEEP_SECONDS:
+                self._files.rm_file(self._address(name))
 
 
 def send_all(batches: list[Batch], home: str) -> str | None:
@@ -206,16 +240,22 @@ def send_all(batches: list[Batch], home: str) -> str | None:
 def worker_home(batch: Batch, store: Store) -> Iterator[tuple[Batch, Home]]:
     """What is left of a batch, and a temporary home with all that it needs.
 
-    What the batch has left there is delivered at the end, also after an error.
+    What the batch has left there is delivered at the end, also after an error. A store that is away
+    is waited for, longer at the end. Raises StoreAway where it does not come back.
     """
-    left = without(batch, store.landed(batch))
+    landed = patiently(lambda: store.landed(batch), _is_away, FETCH_SECONDS)
+    left = without(batch, landed)
     with tempfile.TemporaryDirectory(prefix="plm-worker-") as folder:
         home = Home.create(Path(folder) / "home")
-        store.fetch(left, home)
+        patiently(lambda: store.fetch(left, home), _is_away, FETCH_SECONDS)
         try:
             yield left, home
         finally:
-            store.deliver(batch, home)
+            patiently(lambda: store.deliver(batch, home), _is_away, DELIVER_SECONDS)
+
+
+def _is_away(error: Exception) -> bool:
+    return isinstance(error, StoreAway)
 
 
 def without(batch: Batch, evaluation_keys: set[str]) -> Batch:

@@ -6,18 +6,15 @@ when the batch cannot be read.
 
 import argparse
 import contextlib
-import ctypes
 import faulthandler
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 
 from proxylm.errors import InputError
 from proxylm.evaluation.contract import Batch
-
-_PR_SET_PDEATHSIG = 1
+from proxylm.evaluation.mortal import die_with
 
 
 def main() -> int:
@@ -67,11 +64,7 @@ def _be_expendable() -> None:
     """Let the kernel take this process first when memory ends, and with its supervisor."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
-    if sys.platform == "linux":
-        parent = os.getppid()
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before the line above
-            os._exit(2)
+    die_with(os.getppid())
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import Any
 
 from proxylm.errors import InputError, ProxyLMError
 from proxylm.evaluation.contract import Answers, ModelSpec, Query, Training
+from proxylm.evaluation.mortal import mortal
 
 _STDERR_SHOWN = 300  # characters
 
@@ -89,7 +90,7 @@ class Command:
 
     def _run(self, words: list[str], text: str) -> str:
         process = subprocess.Popen(
-            words,
+            mortal(words),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

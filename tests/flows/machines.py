@@ -56,8 +56,13 @@ class Machines:
             "PWD": str(CHECKOUT),
         }
         self._started: list[psutil.Popen] = []
-        serve = ["server", "start", "--host", "127.0.0.1", "--port", str(port)]
-        self.start("server", "prefect", *serve)
+        self.serve()
+
+    def serve(self) -> None:
+        """The server, at its address: also once more, with the database it had."""
+        port = self.environment["PREFECT_API_URL"].split(":")[-1].removesuffix("/api")
+        serve = ["server", "start", "--host", "127.0.0.1", "--port", port]
+        self.server = self.start("server", "prefect", *serve)
 
     def wait(self) -> None:
         """Until the server answers."""

@@ -164,7 +164,7 @@ def test_a_worker_dies_with_its_supervisor(
     translation: Callable[[str, list[str]], Job], tmp_path: Path
 ) -> None:
     batch = tmp_path / "batch.json"
-    mark = ["sh", "-c", "sleep 600; true unheard-of"]
+    mark = ["sleep", "612.75"]
     batch.write_text(Batch((translation("hangs", mark),)).to_json())
     program = textwrap.dedent(
         """
@@ -178,14 +178,15 @@ def test_a_worker_dies_with_its_supervisor(
     )
     process = subprocess.Popen([sys.executable, "-c", program, str(batch), str(tmp_path)])
 
-    wait_for(lambda: any((tmp_path / "runs").glob("*/log-*")))
+    def at_work() -> bool:
+        return mark in [running.info["cmdline"] for running in psutil.process_iter(["cmdline"])]
+
+    wait_for(at_work)
     assert workers(tmp_path)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     wait_for(lambda: not workers(tmp_path))
-    for orphan in psutil.process_iter(["cmdline"]):  # what the worker had started
-        if orphan.info["cmdline"] == mark:
-            orphan.kill()
+    wait_for(lambda: not at_work())  # nor what the worker had started
 
 
 def test_a_killed_worker_repeats_no_job_that_had_ended(
