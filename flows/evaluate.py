@@ -51,19 +51,38 @@ def run_batches(batches: list[Batch], home: str) -> dict[str, str]:
 
 
 def _fan_out(batches: list[Batch], home: str | None, store: str | None) -> dict[str, str]:
+    """Run batches through the flow's task runner; the failed ones with their reasons.
+
+    One failed batch must not stop the others, nor what can be predicted without it. Where a batch
+    kills its workers Dask gives up those that waited at them, too: each is run once more, alone.
+    """
+    logger = get_run_logger()
+    failures, lost = _run(batches, home, store)
+    for batch, reason in lost:
+        logger.warning(f"evaluate: {describe(batch)}: {reason}; once more, alone")
+        again, lost_again = _run([batch], home, store)
+        failures |= again | {describe(batch): why for _, why in lost_again}
+    for what, reason in failures.items():
+        logger.error(f"evaluate: {what} failed: {reason}")
+    return failures
+
+
+def _run(
+    batches: list[Batch], home: str | None, store: str | None
+) -> tuple[dict[str, str], list[tuple[Batch, str]]]:
+    """The failed batches, and those that were lost with their workers, with the reasons."""
     logger = get_run_logger()
     futures = {evaluate_task.submit(batch.to_json(), home, store): batch for batch in batches}
-    failures = {}
+    failures, lost = {}, []
     for done, future in enumerate(as_completed(list(futures)), start=1):
         batch = futures[future]
-        # One failed batch must not stop the others, nor what can be predicted without it.
         try:
             outcome = future.result(raise_on_failure=False)
-        except Exception as error:  # Dask's, once so many workers were lost with it
-            outcome = error
+        except Exception as error:  # the runner's own, Dask's KilledWorker
+            lost.append((batch, str(error)))
+            continue
         if isinstance(outcome, BaseException):
             failures[describe(batch)] = str(outcome)
-            logger.error(f"evaluate: {describe(batch)} failed: {outcome}")
         else:
             logger.info(f"evaluate: {describe(batch)} done ({done} of {len(batches)})")
-    return failures
+    return failures, lost

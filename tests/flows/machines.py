@@ -135,11 +135,17 @@ def kill(process: psutil.Popen) -> None:
     process.wait()
 
 
-def hand_out(machines: Machines, home: Home, models: range) -> "subprocess.Popen[str]":
-    """Let the owner hand out the batches of some of the toys."""
+def hand_out(
+    machines: Machines, home: Home, models: range | None = None
+) -> "subprocess.Popen[str]":
+    """Let the owner hand out what is planned, or the batches of some of the toys."""
     path = home.path / "batches.json"
-    names = {f"toy-{m}" for m in models}
-    batches = [b for b in plan(str(home.path)).batches if b.jobs[0].model.model_id in names]
+    names = None if models is None else {f"toy-{m}" for m in models}
+    batches = [
+        batch
+        for batch in plan(str(home.path)).batches
+        if names is None or batch.jobs[0].model.model_id in names
+    ]
     path.write_text(json.dumps([batch.to_json() for batch in batches]))
     return subprocess.Popen(
         [sys.executable, "-c", RUN, str(home.path), str(path)],
@@ -182,14 +188,21 @@ def lose_one(
     store = Path(machines.environment["PLM_STORE"])
     machines.worker("first")
     second = machines.worker("second")
-    run = hand_out(machines, home, range(2))
+    run = hand_out(machines, home)
     while len(evaluations(store)) < 2 or not at_work(second):
         assert run.poll() is None
         time.sleep(0.2)
     kill(second)
     assert ended(run) == {}
-    assert set(evaluations(store).values()) == {1}
+    all_there_once(machines, home, wanted, monkeypatch)
 
+
+def all_there_once(
+    machines: Machines, home: Home, wanted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every evaluation has landed once, and the owner loads it."""
+    store = Path(machines.environment["PLM_STORE"])
+    assert set(evaluations(store).values()) == {1}
     monkeypatch.setenv("PLM_STORE", str(store))
     report = load(str(home.path))
     assert (report.evaluations, report.repeated) == (wanted, 0)
