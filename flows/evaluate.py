@@ -70,7 +70,7 @@ def _on_pool(batches: list[Batch], where: dict[str, str]) -> dict[str, str]:
     """One run of `evaluate/default` a batch; the batch of a machine that is lost goes to another.
 
     A run is lost when Prefect calls it crashed: at once where its worker lives, else by the
-    automation of `deployments/automations.py`. What the lost one has landed is not done again.
+    automation of `deployments/set_up.py`. What the lost one has landed is not done again.
     """
     logger = get_run_logger()
     at_work = {_begin(batch, where): (batch, 1) for batch in batches}

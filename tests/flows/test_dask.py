@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.flows.machines import Machines, lose_one
+from tests.flows.machines import Machines, evaluating, lose_one
 from tests.flows.test_server import free_port
 from warehouse.home import Home
 
@@ -36,10 +36,3 @@ def test_the_batch_of_a_lost_worker_goes_to_another(
         cluster.wait()
         cluster.begin()
         lose_one(cluster, home, evaluating, monkeypatch, languages=4)
-
-
-def evaluating(worker: psutil.Popen) -> bool:
-    """Whether it is in the middle of a batch."""
-    return any(
-        "proxylm.evaluation" in process.cmdline() for process in worker.children(recursive=True)
-    )
