@@ -1,8 +1,7 @@
 """Brings up everything that `prefect deployment run refresh/default` needs, on this machine.
 
-Starts a Prefect server on the loopback address, makes the work pools `plm` and `gpu`, deploys
-`prefect.yaml`, makes the automation for lost machines and starts a worker for each pool. Ends them
-all on Ctrl-C or when one of them ends.
+Starts a Prefect server on the loopback address, makes with `set_up.py` what the flows need there
+and starts a worker for each pool. Ends them all on Ctrl-C or when one of them ends.
 
 Environment: PLM_HOME (home folder), PLM_PORT (port of the server, default 4200).
 """
@@ -18,8 +17,7 @@ import urllib.request
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-POOLS = {"plm": 1, "gpu": None}
-"""Work pools and how many runs they take at once; `gpu` takes one a worker."""
+POOLS = ("plm", "gpu")
 START_SECONDS = 120
 END_SECONDS = 15
 
@@ -34,10 +32,9 @@ def main() -> int:
     environment = {
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",  # see automations.py
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",  # see set_up.py
         **os.environ,
         "PREFECT_API_URL": url,
-        "PWD": str(CHECKOUT),  # what prefect.yaml takes the flows' folder from
         # Found by the flow runs that the workers start.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
@@ -45,12 +42,7 @@ def main() -> int:
     processes = [_start(server_arguments, environment)]
     try:
         _wait_for(f"{url}/health", processes[0])
-        for pool, limit in POOLS.items():
-            _prefect(["work-pool", "create", pool, "--type", "process", "--overwrite"], environment)
-            if limit is not None:
-                _prefect(["work-pool", "set-concurrency-limit", pool, str(limit)], environment)
-        _prefect(["--no-prompt", "deploy", "--all"], environment)
-        _run([sys.executable, str(CHECKOUT / "deployments" / "automations.py")], environment)
+        _set_up(environment)
         for pool in POOLS:
             processes.append(
                 _start(["worker", "start", "--pool", pool, "--limit", "1"], environment)
@@ -84,25 +76,19 @@ def _end(processes: "list[subprocess.Popen[bytes]]") -> None:
             process.wait()
 
 
-def _command(arguments: list[str]) -> list[str]:
-    return [sys.executable, "-m", "prefect", *arguments]
-
-
 def _start(arguments: list[str], environment: dict[str, str]) -> "subprocess.Popen[bytes]":
     # A session of its own: a Ctrl-C at the terminal reaches only this program, which ends them.
-    return subprocess.Popen(
-        _command(arguments), env=environment, cwd=CHECKOUT, start_new_session=True
+    command = [sys.executable, "-m", "prefect", *arguments]
+    return subprocess.Popen(command, env=environment, cwd=CHECKOUT, start_new_session=True)
+
+
+def _set_up(environment: dict[str, str]) -> None:
+    command = [sys.executable, str(CHECKOUT / "deployments" / "set_up.py")]
+    done = subprocess.run(
+        command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
     )
-
-
-def _prefect(arguments: list[str], environment: dict[str, str]) -> None:
-    _run(_command(arguments), environment)
-
-
-def _run(command: list[str], environment: dict[str, str]) -> None:
-    done = subprocess.run(command, env=environment, cwd=CHECKOUT, capture_output=True, text=True)
     if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+        raise SystemExit(done.returncode)
 
 
 def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:

@@ -33,7 +33,7 @@ def run_on_pool(batches: list[Batch], where: dict[str, str]) -> dict[str, str]:
     """Run the batches on the pool; returns the failed ones with their reasons.
 
     A run is lost when Prefect calls it crashed (at once where its worker lives, else by the
-    automation of `deployments/automations.py`) or knows it no more. Its batch then goes to another
+    automation of `deployments/set_up.py`) or knows it no more. Its batch then goes to another
     machine, and what the lost one has landed is not done again. A run that has landed everything
     has not failed, whatever Prefect says. A server that is away is waited for.
     Raises ServerAway where it does not come back, ProxyLMError without the deployment.
@@ -74,8 +74,8 @@ def _begin(batch: Batch, where: dict[str, str]) -> UUID:
         return UUID(str(wait_for_server(ask).id))
     except ObjectNotFound:
         raise ProxyLMError(
-            "the Prefect server has no deployment evaluate/default; `prefect deploy --all` in the "
-            "checkout makes it"
+            "the Prefect server has no deployment evaluate/default; `python "
+            "deployments/set_up.py` in the checkout makes it"
         ) from None
 
 

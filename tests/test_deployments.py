@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deployments.serve import POOLS
+from deployments import serve, set_up
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 DEPLOYMENTS = CHECKOUT / "deployments"
@@ -25,8 +25,8 @@ def pool(command: list[str]) -> str:
 
 
 def test_each_pool_has_a_worker_everywhere() -> None:
-    assert {n for n in PODS if n != "server"} == set(POOLS)
-    for name in POOLS:
+    assert {n for n in PODS if n != "server"} == set(set_up.POOLS) == set(serve.POOLS)
+    for name in set_up.POOLS:
         (container,) = PODS[name]["containers"]
         assert pool(container["command"]) == name
         assert pool(COMPOSE["services"][name]["command"]) == name

@@ -53,7 +53,6 @@ class Machines:
             "PLM_WORKERS": "1",
             "OMP_NUM_THREADS": "1",
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PWD": str(CHECKOUT),
         }
         self._started: list[psutil.Popen] = []
         self.serve()
@@ -75,12 +74,9 @@ class Machines:
             time.sleep(0.2)
 
     def make_pools(self) -> None:
-        """Pools, deployment and automation; batches go to the pool `gpu`."""
+        """Pools, deployments and automation; batches go to the pool `gpu`."""
         self.environment["PLM_EVALUATE"] = "pool"
-        self.prefect("work-pool", "create", "gpu", "--type", "process")
-        self.prefect("work-pool", "create", "plm", "--type", "process")
-        self.prefect("--no-prompt", "deploy", "--name", "evaluate/default")
-        self.python(str(CHECKOUT / "deployments" / "automations.py"))
+        self.python(str(CHECKOUT / "deployments" / "set_up.py"))
 
     def start(self, name: str, module: str, *arguments: str) -> psutil.Popen:
         """A process of a machine of that name, which has folders of its own."""
@@ -104,9 +100,6 @@ class Machines:
     def worker(self, name: str) -> psutil.Popen:
         """A worker of the pool `gpu`."""
         return self.start(name, "prefect", "worker", "start", "--pool", "gpu", "--limit", "1")
-
-    def prefect(self, *arguments: str) -> None:
-        self.python("-m", "prefect", *arguments)
 
     def python(self, *arguments: str) -> str:
         done = subprocess.run(
@@ -172,6 +165,13 @@ def ended(run: "subprocess.Popen[str]") -> dict[str, str]:
     return failures
 
 
+def evaluating(worker: psutil.Popen) -> bool:
+    """Whether it is in the middle of a batch."""
+    return any(
+        "proxylm.evaluation" in process.cmdline() for process in worker.children(recursive=True)
+    )
+
+
 def lose_one(
     machines: Machines,
     home: Home,
@@ -191,6 +191,7 @@ def lose_one(
     run = hand_out(machines, home)
     while len(evaluations(store)) < 2 or not at_work(second):
         assert run.poll() is None
+        assert second.poll() is None, machines.said("second")
         time.sleep(0.2)
     kill(second)
     assert ended(run) == {}

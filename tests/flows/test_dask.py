@@ -9,7 +9,7 @@ import pytest
 from tasks.catalogue import fetch_catalogue
 from tasks.load import load
 from tasks.plan import plan
-from tests.flows.machines import Machines, ended, hand_out, lose_one
+from tests.flows.machines import Machines, ended, evaluating, hand_out, lose_one
 from tests.flows.test_server import free_port
 from tests.toy import add_toys
 from warehouse.home import Home
@@ -46,13 +46,6 @@ def test_the_batch_of_a_lost_worker_goes_to_another(
         cluster.wait()
         cluster.begin()
         lose_one(cluster, home, evaluating, monkeypatch, languages=4)
-
-
-def evaluating(worker: psutil.Popen) -> bool:
-    """Whether it is in the middle of a batch."""
-    return any(
-        "proxylm.evaluation" in process.cmdline() for process in worker.children(recursive=True)
-    )
 
 
 def test_a_batch_that_kills_every_worker_is_a_failed_batch_and_the_others_land(

@@ -57,7 +57,8 @@ def took(machines: Machines, home: Home, models: range) -> Took:
         {"Content-Type": "application/json"},
     )
     with urllib.request.urlopen(request) as answer:
-        runs = [run for run in json.load(answer) if run["deployment_id"]]
+        begun_runs = [run for run in json.load(answer) if run["start_time"]]  # others are scheduled
+    runs = [run for run in begun_runs if run["deployment_id"]]
     assert len(runs) >= 2
     first = min(datetime.fromisoformat(run["start_time"]) for run in runs)
     last = max(datetime.fromisoformat(run["end_time"]) for run in runs)
