@@ -26,7 +26,7 @@ class Finding(NamedTuple):
     check: str
     ok: bool
     found: str
-    remedy: str
+    remedy: str  # empty where `found` says it
 
 
 def check(home: Path | None, hub: bool = False) -> list[Finding]:
@@ -98,7 +98,7 @@ def _home(home: Path | None) -> Iterator[Finding]:
         yield Finding("disk", free > FREE_BYTES, found, "free at least 2 GiB")
         yield from _warehouse(here)
     except ProxyLMError as error:
-        yield Finding("home", False, str(error), "see the message")
+        yield Finding("home", False, str(error), "")  # it names the way on
 
 
 def _warehouse(home: "Home") -> Iterator[Finding]:

@@ -326,7 +326,7 @@ def doctor(
             typer.echo(
                 f"{'ok  ' if finding.ok else 'FAIL'}  {finding.check}: {cell(finding.found)}"
             )
-            if not finding.ok:
+            if not finding.ok and finding.remedy:
                 typer.echo(f"      {finding.remedy}")
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)

@@ -10,12 +10,12 @@ knows neither levels nor intervals; what it says need not be right on the whole,
 
 from typing import Any, NamedTuple, Self
 
-import lightgbm
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from proxylm.identity import digest
+from proxylm.predictor.trees import lightgbm
 
 Floats = npt.NDArray[np.float64]
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,20 @@ def test_a_full_disk_is_one_line(plm: Run, home: Home, monkeypatch: pytest.Monke
     assert result.err == "error: plm/site/index.html: No space left on device\n"
     assert not home.site.exists()
     assert list((home.path / "sites").iterdir()) == []
+
+
+def test_a_system_error_without_a_file_says_what_it_is(
+    plm: Run, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(descriptor: int) -> None:
+        raise OSError("libsomething.so.1: cannot open shared object file")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    assert plm("publish").err == "error: libsomething.so.1: cannot open shared object file\n"
+
+
+def test_the_version_is_that_of_the_package(plm: Run) -> None:
+    assert plm("--version").out == f"plm-admin {version('proxylm-ops')}\n"
 
 
 def test_ctrl_c_ends_with_130(home: Home) -> None:

@@ -8,7 +8,6 @@ Those folds share languages and fine-tunings, so what is chosen fits the random 
 from collections.abc import Sequence
 from typing import Any, Self
 
-import lightgbm
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -16,6 +15,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 
 from proxylm.predictor.regressors.columns import paper_columns
 from proxylm.predictor.regressors.contract import Floats
+from proxylm.predictor.trees import lightgbm
 
 GRID = {"learning_rate": [0.03, 0.1, 0.3], "num_leaves": [16, 32, 64]}
 FIXED = {

@@ -9,7 +9,6 @@ import os
 from collections.abc import Sequence
 from typing import Any, Self
 
-import lightgbm
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -19,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from proxylm.predictor.regressors.contract import Floats
+from proxylm.predictor.trees import lightgbm
 
 MANY_ROWS = 10_000
 """Rows from which on the trees answer on all cores; held-out folds have one core each."""
