@@ -50,6 +50,8 @@ def run_on_pool(batches: list[Batch], where: dict[str, str]) -> dict[str, str]:
                 what, name = describe(batch), run.name if run else f"run {run_id}"
                 state = run.state if run else None
                 if (state and state.is_completed()) or not _left(batch, where).jobs:
+                    done = len(batches) - len(at_work) - len(failures)
+                    logger.info(f"evaluate: {what} done ({done} of {len(batches)})")
                     continue
                 if (state is None or state.is_crashed()) and tries < LOST_TRIES:
                     logger.warning(f"evaluate: {what}: {name} was lost, once more")

@@ -190,13 +190,15 @@ class Store:
 
     def _names(self, folder: str) -> list[str]:
         """What lies in a folder of the store, sorted, without files that are being written."""
+        address = self._address(folder)
         try:
             with self._reached():
                 self._files.invalidate_cache()
-                found = self._files.ls(self._address(folder), detail=False)
+                found = self._files.ls(address, detail=False)
         except FileNotFoundError:
             return []
-        names = {PurePosixPath(path).name for path in found}
+        # A folder that appears while S3 is asked for its content is answered with itself.
+        names = {PurePosixPath(path).name for path in found if path.rstrip("/") != address}
         return sorted(name for name in names if not name.endswith(".tmp"))
 
     def _put(self, path: Path, name: str) -> None:

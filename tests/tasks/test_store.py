@@ -2,8 +2,9 @@
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -138,3 +139,34 @@ def test_a_landing_file_that_names_files_outside_a_home_is_not_collected(
 def test_a_store_of_an_unknown_kind_is_refused() -> None:
     with pytest.raises(UsageError, match=r"PLM_STORE is 'nfs42://x'"):
         Store("nfs42://x")
+
+
+class Late:
+    """A file system in which another machine puts a file right after a folder was not found."""
+
+    def __init__(self, files: Any, put: Callable[[], object]) -> None:
+        self._files, self._put = files, put
+
+    def get_file_info(self, asked: Any) -> Any:
+        try:
+            return self._files.get_file_info(asked)
+        except FileNotFoundError:
+            self._put()
+            raise
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._files, name)
+
+
+@pytest.mark.parametrize("url", ["s3"], indirect=True)
+def test_a_folder_that_appears_while_it_is_listed_is_no_file(
+    home: Home, batch: Batch, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLM_STORE", url)
+    send_all([batch], str(home.path))
+    with worker_home(batch, Store(url)) as (_, worker):
+        write_landing(evaluated("spa_Latn", targets=("fra_Latn",)), worker.incoming)
+        store = Store(url)
+        store._files.fs = Late(store._files.fs, lambda: Store(url).deliver(batch, worker))
+        assert store.landed(batch) == set()
+        assert len(store.landed(batch)) == 1
