@@ -166,6 +166,7 @@ def test_the_figures_are_those_of_sql(browse, make_site, world) -> None:  # type
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
