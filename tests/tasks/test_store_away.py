@@ -140,7 +140,9 @@ def test_evaluations_go_on_while_the_store_is_away(
     batch = two_wanted(home, cpu_seconds=1)
     send_all([batch], str(home.path))
     store = Store(losable.url)
-    at_work = threading.Thread(target=evaluate, args=(batch.to_json(), None, losable.url))
+    at_work = threading.Thread(
+        target=evaluate, args=(batch.to_json(), None, losable.url), daemon=True
+    )
     at_work.start()
     while not store.landed(batch):
         assert at_work.is_alive()
