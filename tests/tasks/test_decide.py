@@ -110,6 +110,8 @@ def test_forecasts_are_graded_as_scores_come_in_and_status_shows_the_alarm(
     done = decide(str(home.path))
     assert "drift_checks" in done.changed
     assert done.alarms == []  # one bad day
+    quiet = CliRunner().invoke(app, ["status", "--home", str(home.path)])
+    assert "drift alarms: none\n" in quiet.stdout
     with reading(home) as connection:
         rows = connection.execute(
             "SELECT language, n_forecasts, coverage, alarm FROM drift_checks ORDER BY 1"
