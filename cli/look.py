@@ -282,6 +282,8 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
         "cost",
     )
     tables = {name: facts.pop(name) for name in shown} | {"total_cost": [facts.pop("total_cost")]}
+    if not tables["drift_alarms"]:
+        facts["drift_alarms"] = {}  # shown as none: docs/decide.md sends readers here
     print_facts(facts, as_json=False)
     for name, rows in tables.items():
         if rows:

@@ -24,6 +24,22 @@ if TYPE_CHECKING:
     from tasks.ask import Explained
 
 
+_OPEN = """
+EXISTS (
+    FROM settings s
+    WHERE s.task = r.task AND r.run_group IN ('*', s.run_group)
+      AND r.source_lang IN ('*', s.source_lang) AND r.target_lang IN ('*', s.target_lang)
+      AND r.test_corpus IN ('*', s.test_corpus)
+      AND NOT EXISTS (
+          FROM setting_scores x
+          WHERE x.setting_key = s.setting_key AND x.model_id = r.model_id AND x.mode = r.mode
+            AND x.metric = r.metric
+      )
+)
+"""
+"""Whether a recommendation `r` has a setting left without a score."""
+
+
 def add_commands(app: typer.Typer) -> None:
     """Add this module's commands to `app`."""
     app.command()(recommend)
@@ -58,11 +74,16 @@ def recommend(
     code = resolve(language).code if language else None
     with reading(here) as connection:
         table = connection.execute(
-            "SELECT * FROM recommendations WHERE (task = $task OR $task IS NULL) "
+            f"SELECT *, {_OPEN} AS open FROM recommendations r "
+            "WHERE (task = $task OR $task IS NULL) "
             "AND (model_id = $model OR $model IS NULL) "
             "AND ($code IS NULL OR source_lang = $code OR target_lang = $code) ORDER BY rank",
             {"task": task, "model": model, "code": code},
         ).df()
+    done = int((~table["open"].astype(bool)).sum())
+    table = table[table["open"].astype(bool)].drop(columns="open")
+    if done:
+        say(f"{done} more have been evaluated since; `plm-admin retrain` ranks the others anew")
     if budget_hours is not None:
         unknown = int(table["device_seconds"].isna().sum())
         table = within(table, 3600 * budget_hours)

@@ -189,7 +189,10 @@ def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
                 raise InputError(f"{path}: not a corpus file of this program")
             return file.read(columns)
     except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such corpus file") from error
+        raise InputError(
+            f"{path}: there is no such corpus file; copy it from the home that has it, or let "
+            "`plm-admin refresh` fetch it from its source"
+        ) from error
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"{path}: not a readable Parquet file ({error})") from error
 

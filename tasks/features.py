@@ -54,7 +54,8 @@ def features(home: str) -> FeaturesMade:
     """Compute the features that settings of catalogue corpora lack, and bring all facts up.
 
     PLM_FEATURE_SETS names the sets (default: all), PLM_ENCODER the sentence encoder, see
-    `sentence_encoder.sentence_encoder`. Raises UsageError where either means nothing.
+    `sentence_encoder.sentence_encoder`. Raises UsageError where either means nothing. Where a text
+    is not in the home, as after an import, features that were computed in the same way stay.
     """
     here = Home.find(home)
     sets = _sets()
@@ -69,10 +70,16 @@ def features(home: str) -> FeaturesMade:
     def text(key: _TextKey) -> Text:
         return measures.of(getattr(getattr(corpus(key.path), key.part), key.side))
 
+    is_here = cache(Path.exists)
     made: list[Feature] = []
     signatures: list[tuple[str, str, str]] = []
     present = _signatures(here)
     for setting, keys in _settings(here, catalogue):
+        if not all(is_here(key.path) for key in keys.values()) and all(
+            present.get((setting.setting_key, name), "").startswith(f"{signature(name, measures)}|")
+            for name in sets
+        ):
+            continue
         prints = "|".join(f"{part}:{corpus(key.path).fingerprint}" for part, key in keys.items())
         for name in sets:
             wanted = f"{signature(name, measures)}|{prints}"

@@ -194,6 +194,11 @@ def _checked(folder: Path) -> str:
         sums = {name: sum_ for sum_, name in (line.split("  ", 1) for line in lines)}
         content = (folder / PREDICTOR).read_bytes()
     except FileNotFoundError as error:
+        if not folder.is_dir():
+            raise InputError(
+                f"{folder} is missing: backups and exports hold no predictors. "
+                "`plm-admin retrain` fits it again."
+            ) from error
         raise InputError(f"{error.filename} is missing. {way_on}") from error
     except ValueError as error:
         raise InputError(f"{folder / SUMS} cannot be read: {error}. {way_on}") from error

@@ -56,6 +56,18 @@ def test_recommend_keeps_to_its_budget(decided: Home) -> None:
     assert "swe_Latn" in table.stdout
 
 
+def test_what_was_evaluated_since_is_not_recommended(decided: Home, tmp_path: Path) -> None:
+    decide(str(decided.path))
+    home = Home.find(shutil.copytree(decided.path, tmp_path / "plm", symlinks=True))
+    observe(home, "big", LANGUAGES[8:9], "estimated", 10.0)
+    load_landing(home)
+    run = CliRunner().invoke(app, ["recommend", "--json", "--home", str(home.path)])
+    rows = [r for r in json.loads(run.stdout) if r["model_id"] == "big"]
+    assert {r["source_lang"] for r in rows} == set(LANGUAGES[9:11])
+    assert "open" not in rows[0]
+    assert "1 more have been evaluated since; `plm-admin retrain`" in run.stderr
+
+
 def test_a_challenger_takes_over_only_where_it_is_not_worse(decided: Home, tmp_path: Path) -> None:
     home = Home.find(shutil.copytree(decided.path, tmp_path / "plm", symlinks=True))
     before = board(home)
@@ -98,6 +110,8 @@ def test_forecasts_are_graded_as_scores_come_in_and_status_shows_the_alarm(
     done = decide(str(home.path))
     assert "drift_checks" in done.changed
     assert done.alarms == []  # one bad day
+    quiet = CliRunner().invoke(app, ["status", "--home", str(home.path)])
+    assert "drift alarms: none\n" in quiet.stdout
     with reading(home) as connection:
         rows = connection.execute(
             "SELECT language, n_forecasts, coverage, alarm FROM drift_checks ORDER BY 1"

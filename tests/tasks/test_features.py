@@ -4,7 +4,7 @@ import pytest
 
 from proxylm import identity
 from proxylm.corpora import CorpusSplit, Labelled, write_corpus
-from proxylm.errors import UsageError
+from proxylm.errors import InputError, UsageError
 from proxylm.features import dataset
 from proxylm.landing import write_landing
 from proxylm.records import Bundle, Feature, Setting
@@ -105,6 +105,19 @@ def test_only_what_changed_is_computed_again(
     assert all("words:icu-0" in row[0] for row in rows)
     assert {"train:another text" in row[0] for row in rows} == {True, False}
     assert doubled == (0,)
+
+
+def test_features_stay_where_their_text_is_not_in_the_home(
+    kitchen: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features(str(kitchen.path))
+    before = stored(kitchen, "fra_Latn")
+    (kitchen.corpora / "kitchen" / "eng_Latn-fra_Latn.parquet").unlink()
+    assert features(str(kitchen.path)).settings == 0
+    assert stored(kitchen, "fra_Latn") == before
+    monkeypatch.setattr(dataset, "DEFINITION", "words:icu-0")
+    with pytest.raises(InputError, match=r"no such corpus file; .*plm-admin refresh"):
+        features(str(kitchen.path))
 
 
 def test_the_published_columns_stand_beside_them(

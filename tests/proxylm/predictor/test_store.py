@@ -66,6 +66,8 @@ def test_a_changed_file_is_refused_by_name(predictor: Predictor, tmp_path: Path)
     file.unlink()
     with pytest.raises(InputError, match=rf"{name} is missing.*retrain"):
         Predictor.load(folder)
+    with pytest.raises(InputError, match=r"other is missing: backups.*no predictors.*retrain"):
+        Predictor.load(tmp_path / "other")
 
 
 def test_another_format_is_refused(
