@@ -40,7 +40,7 @@ def run_on_pool(batches: list[Batch], where: dict[str, str]) -> dict[str, str]:
     """
     logger = get_run_logger()
     at_work = {_begin(batch, where): (batch, 1) for batch in batches}
-    failures = {}
+    failures: dict[str, str] = {}
     with get_client(sync_client=True) as client:
         while at_work:
             time.sleep(POLL_SECONDS)
