@@ -8,7 +8,8 @@ what follows from it.
 
     python benchmarks/scale.py [--share 1.0] [--home FOLDER] [--steps board,load]
 
-With --home the warehouse is kept there and used again; it takes 10 GB.
+With --home the warehouse is kept there and used again; it takes 10 GB. Where there is none yet,
+it is built and published before the other steps.
 """
 
 import argparse
@@ -134,9 +135,14 @@ def main() -> int:
         return one_step(arguments.step, arguments.home, arguments.share)
     with tempfile.TemporaryDirectory() as folder:
         home = arguments.home or Path(folder) / "home"
+        steps = arguments.steps.split(",")
+        if unknown := [step for step in steps if step not in ("build", *ASKED)]:
+            parser.error(f"no step {', '.join(unknown)}; there are build, {', '.join(ASKED)}")
+        if not (home / "published" / "current.duckdb").exists():
+            steps = list(dict.fromkeys(["build", "publish", *steps]))
         missed = False
         print(f"{'step':10}{'seconds':>9}{'asked':>7}{'CPU s':>8}{'peak GB':>9}{'asked':>7}  what")
-        for step in arguments.steps.split(","):
+        for step in steps:
             command = [sys.executable, __file__, "--step", step, "--home", str(home)]
             command += ["--share", str(arguments.share)]
             said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout

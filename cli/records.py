@@ -71,12 +71,16 @@ def import_scores(
     as_json: JsonOption = False,
 ) -> None:
     """Import your own observed scores."""
+    from proxylm.catalogue import read_catalogue
     from proxylm.user_scores import read_scores
+    from tasks.catalogue import models_of
     from warehouse.frames import read_models
     from warehouse.home import Home
 
     here = Home.find(home)
-    _import(here, [read_scores(file, read_models(here), model)], as_json)
+    # A model that was just added reaches the warehouse with the next refresh.
+    known = [*models_of(read_catalogue(here.catalogue)), *read_models(here)]
+    _import(here, [read_scores(file, known, model)], as_json)
 
 
 def rescore(
@@ -148,7 +152,7 @@ def _import(home: "Home", imports: "list[ImportedRows]", as_json: bool) -> None:
                 f"+ {len(rows.rejected)} rejected"
             )
             for rejection in rows.rejected[:SHOWN]:
-                say(f"  {rows.path.name}, line {rejection.line}: {rejection.reason}")
+                say(f"  {rows.path.name}, {rows.unit} {rejection.line}: {rejection.reason}")
             if len(rows.rejected) > SHOWN:
                 say(f"  and {len(rows.rejected) - SHOWN} more; --json shows all")
         new = ", ".join(f"{count} {name}" for name, count in report.inserted.items() if count)

@@ -17,7 +17,9 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 from prefect.automations import Automation
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import EventTrigger, Posture
@@ -36,6 +38,7 @@ def main() -> None:
     """Pools, deployments and automation. Raises SystemExit with what Prefect says."""
     if not os.environ.get("PREFECT_API_URL"):
         raise SystemExit("set PREFECT_API_URL to the server's address, http://HOST:4200/api")
+    check_access()
     for pool, limit in POOLS.items():
         _prefect("work-pool", "create", pool, "--type", "process", "--overwrite")
         if limit is not None:
@@ -44,6 +47,25 @@ def main() -> None:
     make_automation()
     print(f"made: pools {', '.join(POOLS)}, the deployments of prefect.yaml, and the automation")
     print(f"  {AUTOMATION!r}, after {SILENT_SECONDS} s without a sign")
+
+
+def check_access() -> None:
+    """Raises SystemExit with the way on where the server does not answer or does not let us in."""
+    url = os.environ["PREFECT_API_URL"]
+    try:
+        with get_client(sync_client=True) as client:
+            client.read_work_pools(limit=1)
+    except httpx.HTTPStatusError as error:
+        status = error.response.status_code
+        remedy = (
+            "set PREFECT_API_AUTH_STRING to the server's" if status == 401 else "is it Prefect?"
+        )
+        raise SystemExit(f"{url} answers {status}; {remedy}") from None
+    except httpx.HTTPError as error:
+        raise SystemExit(
+            f"{url} does not answer ({error}); start the server with `prefect server start`, "
+            "or set PREFECT_API_URL to its address"
+        ) from None
 
 
 def _prefect(*arguments: str) -> None:

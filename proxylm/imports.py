@@ -31,7 +31,7 @@ T = TypeVar("T")
 class Rejection:
     """A row that cannot be used."""
 
-    line: int  # line of the file, the header is line 1
+    line: int  # line of the file, the header is line 1; of a result file the score's number
     reason: str
 
 
@@ -61,6 +61,11 @@ class ImportedRows:
     @property
     def read(self) -> int:
         return len(self.rows) + len(self.rejected)
+
+    @property
+    def unit(self) -> str:
+        """What `line` counts: a harness's result file has scores instead of lines."""
+        return "score" if self.path.suffix == ".json" else "line"
 
     def reject_contradictions(self, known: dict[str, float]) -> None:
         """Move rows with a score that `known` (score_key to value) has with another value."""

@@ -54,7 +54,7 @@ def read_scores(path: Path, models: Collection[Model], model: str | None = None)
             row = _row(path, line, cells, known)
             key = row.scores[0].score_key
             if key in seen:
-                raise InputError(f"the same score as line {seen[key]}")
+                raise InputError(f"the same score as {result.unit} {seen[key]}")
             seen[key] = line
         except (InputError, UsageError) as error:
             result.rejected.append(Rejection(line, str(error)))

@@ -89,7 +89,7 @@ def fetch_catalogue(home: str) -> Fetched:
             splits[corpus.id, part], new = _fetch_part(here, corpus, part)
             fetched += new
     registered = register(
-        here, _languages(catalogue), _models(catalogue), _corpora(catalogue, splits)
+        here, _languages(catalogue), models_of(catalogue), _corpora(catalogue, splits)
     )
     update_facts(home)
     _check(here, catalogue, splits)
@@ -222,7 +222,8 @@ def _languages(catalogue: Catalogue) -> list[Language]:
     ]
 
 
-def _models(catalogue: Catalogue) -> list[Model]:
+def models_of(catalogue: Catalogue) -> list[Model]:
+    """The models that a catalogue names, as the warehouse has them."""
     return [
         Model(
             entry.id,

@@ -1,7 +1,12 @@
 """What is shipped for other machines agrees with the code: pools, variables, users, folders."""
 
+import os
 import re
+import subprocess
+import sys
+import threading
 import tomllib
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -71,3 +76,39 @@ def test_the_image_has_every_package_and_a_user_of_its_own() -> None:
     assert users == ["10001"]
     bases = [line.split()[1] for line in lines if line.startswith("FROM")]
     assert {base.rpartition(":")[2] for base in bases} == {"3.11-slim"}
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """A server with an auth string that nobody knows."""
+
+    def do_POST(self) -> None:
+        self.send_response(401)
+        self.end_headers()
+
+    do_GET = do_POST
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Say nothing."""
+
+
+def set_up_at(port: int, folder: Path) -> "subprocess.CompletedProcess[str]":
+    url = {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", "PREFECT_HOME": str(folder)}
+    return subprocess.run(
+        [sys.executable, str(DEPLOYMENTS / "set_up.py")],
+        env={**os.environ, **url},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_a_server_that_refuses_or_is_not_there_is_named_with_the_way_on(tmp_path: Path) -> None:
+    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        refused = set_up_at(server.server_port, tmp_path)
+        server.shutdown()
+    absent = set_up_at(server.server_port, tmp_path)
+    assert refused.returncode == absent.returncode == 1
+    assert refused.stderr.endswith("answers 401; set PREFECT_API_AUTH_STRING to the server's\n")
+    assert "does not answer" in absent.stderr
+    assert "Traceback" not in refused.stderr + absent.stderr

@@ -66,6 +66,16 @@ def test_pages_name_only_commands_and_options_that_exist(page: Path) -> None:
                 assert word.split("=")[0].rstrip(".") in options, typed
 
 
+def test_the_page_on_predictors_names_every_regressor_and_protocol() -> None:
+    from proxylm.predictor.protocols import PROTOCOLS
+    from proxylm.predictor.regressors import REGRESSORS
+
+    page = (CHECKOUT / "docs" / "predictor.md").read_text()
+    rows = "".join(re.findall(r"^\| `.*?\|", page, re.M))
+    named = set(re.findall(r"`([^`]+)`", rows))
+    assert named == {*REGRESSORS, *(re.sub(r"_\d+$", "", name) for name in PROTOCOLS)}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.name))
 def test_pages_name_only_make_targets_that_exist(page: Path) -> None:
     makefile = (CHECKOUT / "Makefile").read_text()

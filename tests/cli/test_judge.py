@@ -41,6 +41,13 @@ def test_nusa_is_predicted_from_mt560(plm: Run, folder: Path) -> None:
     assert [row["records"] for row in result.json] == ["mt560+nusa"] * 2
 
 
+def test_what_is_left_out_is_said(plm: Run, folder: Path) -> None:
+    choice = ["--task", "intent", "--protocol", "cross_dataset"]
+    result = plm("evaluate-predictor", "--records", folder, *QUICK, *choice)
+    assert result.code == 1
+    assert "left out cross_dataset. It predicts nusa from mt560" in result.err
+
+
 def test_what_it_refuses(plm: Run, folder: Path, home: Home, tmp_path: Path) -> None:
     cases = {
         ("--records", folder, "--regressor", "xgb"): (2, "No regressor is called 'xgb'"),

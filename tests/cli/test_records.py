@@ -1,5 +1,6 @@
 """import-records and import-scores: counted, repeatable, and nothing half-written."""
 
+import json
 from pathlib import Path
 
 from tests.cli.conftest import Run
@@ -88,3 +89,27 @@ def test_own_scores_stand_on_the_board(plm: Run, home: Home, records: Path, tmp_
     rows = plm("leaderboard", "--language", "fr", "--model", "aya-23-8b", "--json").json
     (mine,) = (row for row in rows if row["train_corpus"] == "mine")
     assert (mine["observed"], mine["status"]) == (61.5, "observed")
+
+
+def test_scores_of_a_model_that_was_just_added_are_imported(
+    plm: Run, home: Home, tmp_path: Path
+) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text(SCORES.replace("aya-23-8b", "ours"))
+    assert "unknown model 'ours'" in plm("import-scores", path).err
+    plm("add-model", "ours", "--kind", "byte-transformer", "--role", "estimated")
+    result = plm("import-scores", path)
+    assert "2 rows read = 1 loaded + 1 rejected" in result.out
+
+
+def test_a_score_of_a_result_file_is_named_by_its_number(
+    plm: Run, home: Home, tmp_path: Path
+) -> None:
+    path = tmp_path / "MassiveIntentClassification.json"
+    score = {"hf_subset": "sw", "languages": ["swa-Latn"], "accuracy": 0.5}
+    path.write_text(
+        json.dumps({"task_name": "MassiveIntentClassification", "scores": {"test": [score]}})
+    )
+    assert "Classification.json, score 1: MassiveIntentClassification test sw: the file" in (
+        plm("import-scores", path).err
+    )
