@@ -31,7 +31,12 @@ def add_commands(app: typer.Typer) -> None:
 
 def add_model(
     model: Annotated[str, typer.Argument(help="A name for the model.")],
-    kind: Annotated[str, typer.Option(help="Kind of model, for example byte-transformer.")],
+    kind: Annotated[
+        str,
+        typer.Option(
+            help="Kind of model, for example byte-transformer; imported where it is not run here."
+        ),
+    ],
     role: Annotated[str, typer.Option(help="proxy, or estimated: its scores are predicted.")],
     mode: Annotated[
         str, typer.Option(help="from_scratch, fine_tuned or zero_shot.")
@@ -49,18 +54,19 @@ def add_model(
     ] = None,
     home: HomeOption = None,
 ) -> None:
-    """Register a model; the next refresh evaluates it."""
+    """Register a model; the next refresh evaluates it, unless its scores are imported."""
     from pydantic import ValidationError
 
-    from proxylm.catalogue import ModelEntry, add_model, did_you_mean
+    from proxylm.catalogue import IMPORTED, ModelEntry, add_model, did_you_mean
     from proxylm.evaluation.contract import KINDS
     from warehouse.home import Home
 
     here = Home.find(home)
-    if kind not in KINDS:
+    kinds = sorted([*KINDS, IMPORTED])
+    if kind not in kinds:
         raise UsageError(
-            f"unknown kind of model {kind!r}{did_you_mean(kind, KINDS) or ';'} there are "
-            f"{', '.join(sorted(KINDS))}"
+            f"unknown kind of model {kind!r}{did_you_mean(kind, kinds) or ';'} there are "
+            f"{', '.join(kinds)}"
         )
     data: dict[str, Any] = {
         "id": model,
@@ -79,7 +85,10 @@ def add_model(
         place = ".".join(map(str, first["loc"]))
         raise UsageError(f"{place}: {first['msg']} (got {first['input']!r})") from None
     add_model(here.catalogue, entry)
-    typer.echo(f"added {model}; next: plm-admin refresh, or prefect deployment run refresh/default")
+    ways = "plm-admin refresh, or prefect deployment run refresh/default"
+    typer.echo(
+        f"added {model}; next: {'plm-admin import-scores FILE' if kind == IMPORTED else ways}"
+    )
 
 
 def _assignments(option: str, given: list[str] | None) -> dict[str, Any]:

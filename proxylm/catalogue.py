@@ -30,6 +30,8 @@ from proxylm.records import Mode, Task
 LOCAL_FILE = "local.yaml"
 POLICY_FILE = "policy.yaml"
 """What is admitted from outside; read by `sources.policy`, it has no corpora and no models."""
+IMPORTED = "imported"
+"""Kind of a model that is not evaluated here: its scores come with `plm-admin import-scores`."""
 UNPINNED = "unpinned"
 """Revision of a model of the hub whose commit is still to be fetched; it waits until then."""
 PACKAGED = {
@@ -125,7 +127,7 @@ class CorpusEntry(Entry):
 
 
 class ModelEntry(Entry):
-    """A model to evaluate, in one mode and role."""
+    """A model to evaluate, in one mode and role, or one whose scores are imported."""
 
     id: Name
     revision: str = "1"

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import duckdb
 from prefect import task
 
-from proxylm.catalogue import UNPINNED, CorpusEntry, ModelEntry, read_catalogue
+from proxylm.catalogue import IMPORTED, UNPINNED, CorpusEntry, ModelEntry, read_catalogue
 from proxylm.corpora import read_sizes
 from proxylm.errors import InputError
 from proxylm.evaluation.contract import Batch, Job, ModelSpec, TextPart
@@ -80,6 +80,10 @@ def plan(home: str, wanted: Wanted | None = None) -> Plan:
             result.waiting[corpus.id] = f"no model in the catalogue evaluates {corpus.task}"
         for model in models:
             if wanted.model not in (None, model.id) or wanted.role not in (None, model.role):
+                continue
+            if model.kind == IMPORTED:
+                if wanted.model == model.id:
+                    result.waiting[model.id] = "its scores are imported (`plm-admin import-scores`)"
                 continue
             if model.revision == UNPINNED:
                 result.waiting[model.id] = (

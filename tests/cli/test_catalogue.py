@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tasks.catalogue import fetch_catalogue
 from tests.cli.conftest import Run
 from warehouse.home import Home
 
@@ -152,3 +153,23 @@ def test_a_catalogue_file_that_is_wrong_is_named_with_its_entry(plm: Run, home: 
     assert f"{path}: models.0.mode: Field required" in result.err
     path.write_text("models: [")
     assert "not readable as YAML" in plm("plan").err
+
+
+def test_a_model_that_is_not_run_here_has_its_scores_imported(
+    plm: Run, chat: Home, tmp_path: Path
+) -> None:
+    plm("add-language", "swh_Latn", "--text", write(tmp_path, [f"l{i}\tx" for i in range(6)]))
+    plm("add-model", "small", "--kind", "byte-transformer", "--role", "proxy")
+    added = plm("add-model", "api", "--kind", "imported", "--role", "estimated")
+    assert added.out == "added api; next: plm-admin import-scores FILE\n"
+    fetch_catalogue(str(chat.path))
+    assert plm("plan", "--json").json["wanted"] == 1
+    said = plm("evaluate", "--model", "api")
+    assert "api: waiting, its scores are imported" in said.out + said.err
+    scores = tmp_path / "scores.csv"
+    scores.write_text(
+        "task,model,mode,source_lang,target_lang,train_corpus,test_corpus,metric,value\n"
+        "intent,api,fine_tuned,sw,sw,chat,chat,accuracy,61.5\n"
+    )
+    assert "1 loaded" in plm("import-scores", scores).out
+    assert plm("plan", "--json").json["wanted"] == 1
