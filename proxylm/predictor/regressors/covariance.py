@@ -70,9 +70,12 @@ class Covariance:
         total = self._line(theta, one, other)
         for columns, at in self._slices():
             scale = np.exp(theta[at][1:])
-            part = _matern(one.Z[:, columns] / scale, other.Z[:, columns] / scale)
+            (ones, at_one), (others, at_other) = (
+                _distinct(side.Z[:, columns]) for side in (one, other)
+            )
+            part = _matern(ones / scale, others / scale)
             part *= np.exp(theta[at.start])
-            total += part
+            total += part[at_one][:, at_other]
         for effect, log_variance in enumerate(theta[-1 - self.n_effects : -1]):
             same = one.codes[:, effect][:, None] == other.codes[:, effect][None]
             np.add(total, np.exp(log_variance), out=total, where=same)
@@ -118,52 +121,83 @@ class Covariance:
         total[np.diag_indices(len(rows))] += np.exp(theta[-1]) + known + JITTER
         return total
 
-    def with_gradient(
-        self, theta: Floats, rows: Rows, known: Floats
-    ) -> tuple[Floats, Callable[[Floats], Floats]]:
-        """`noisy`, and what gives the derivative by `theta` of the sum over `W * noisy`.
+    def differentiable(
+        self, rows: Rows, known: Floats
+    ) -> Callable[[Floats], tuple[Floats, Callable[[Floats], Floats]]]:
+        """A function of theta: `noisy`, and what gives the derivative of the sum over `W * noisy`.
 
-        W is a symmetric constant.
+        W is a symmetric constant. What depends on the rows alone is made once.
         """
-        total = self._line(theta, rows, rows)
-        smooth = []
+        Z = rows.Z[:, self.line]
+        repeats = []
         for columns, at in self._slices():
-            scaled = rows.Z[:, columns] / np.exp(theta[at][1:])
-            r = _distance(scaled, scaled)
-            decayed = np.exp(theta[at.start] - r)
-            r += 1
-            r *= decayed
-            part = r
-            total += part
-            smooth.append((at, scaled, decayed, part))
-        effects = [
-            rows.codes[:, effect][:, None] == rows.codes[:, effect][None]
-            for effect in range(self.n_effects)
-        ]
-        for same, log_variance in zip(effects, theta[-1 - self.n_effects : -1], strict=True):
-            np.add(total, np.exp(log_variance), out=total, where=same)
-        total[np.diag_indices(len(rows))] += np.exp(theta[-1]) + known + JITTER
+            distinct, where = _distinct(rows.Z[:, columns])
+            pairs = None if isinstance(where, slice) else _pairs(where, len(distinct))
+            repeats.append((at, distinct, pairs))
+        # which effects each pair of rows shares: a bit an effect, and a number for each combination
+        shared = np.zeros((len(rows), len(rows)), dtype=np.intp)
+        for effect in range(self.n_effects):
+            codes = rows.codes[:, effect]
+            shared |= (codes[:, None] == codes[None]).astype(np.intp) << effect
+        bits = np.arange(2**self.n_effects)[:, None] >> np.arange(self.n_effects) & 1
+        of_effects = slice(-1 - self.n_effects, -1)
 
-        def gradient(W: Floats) -> Floats:
-            found = np.zeros_like(theta)
-            Z = rows.Z[:, self.line]
-            found[: len(self.line)] = ((W @ Z) * Z).sum(axis=0) * np.exp(theta[: len(self.line)])
-            for at, scaled, decayed, part in smooth:
-                found[at.start] = np.vdot(W, part)
-                G = W * decayed
-                squares = (G.sum(axis=1) @ scaled**2) - ((G @ scaled) * scaled).sum(axis=0)
-                found[at.start + 1 : at.stop] = 6 * squares
-            for effect, same in enumerate(effects):
-                where = len(theta) - 1 - self.n_effects + effect
-                found[where] = np.exp(theta[where]) * W[same].sum()
-            found[-1] = np.exp(theta[-1]) * np.trace(W)
-            return found
+        def at_theta(theta: Floats) -> tuple[Floats, Callable[[Floats], Floats]]:
+            total = self._line(theta, rows, rows)
+            total += (bits @ np.exp(theta[of_effects]))[shared]
+            smooth = []
+            for at, distinct, pairs in repeats:
+                scaled = distinct / np.exp(theta[at][1:])
+                r = _distance(scaled, scaled)
+                decayed = np.exp(theta[at.start] - r)
+                r += 1
+                r *= decayed
+                part = r
+                total += part if pairs is None else part.ravel()[pairs]
+                smooth.append((at, scaled, decayed, part, pairs))
+            total[np.diag_indices(len(rows))] += np.exp(theta[-1]) + known + JITTER
 
-        return total, gradient
+            def gradient(W: Floats) -> Floats:
+                found = np.zeros_like(theta)
+                variances = np.exp(theta[: len(self.line)])
+                found[: len(self.line)] = ((W @ Z) * Z).sum(axis=0) * variances
+                for at, scaled, decayed, part, pairs in smooth:
+                    sums = W if pairs is None else _sums(W, pairs, part.size).reshape(part.shape)
+                    found[at.start] = np.vdot(sums, part)
+                    G = sums * decayed
+                    squares = (G.sum(axis=1) @ scaled**2) - ((G @ scaled) * scaled).sum(axis=0)
+                    found[at.start + 1 : at.stop] = 6 * squares
+                sums = _sums(W, shared, len(bits))
+                found[of_effects] = np.exp(theta[of_effects]) * (sums @ bits)
+                found[-1] = np.exp(theta[-1]) * np.trace(W)
+                return found
+
+            return total, gradient
+
+        return at_theta
 
     def _line(self, theta: Floats, one: Rows, other: Rows) -> Floats:
         weights = np.exp(theta[: len(self.line)])
         return np.asarray((one.Z[:, self.line] * weights) @ other.Z[:, self.line].T)
+
+
+def _distinct(Z: Floats) -> tuple[Floats, Ints | slice]:
+    """The distinct rows of `Z`, and for each row which of them it is.
+
+    `Z` itself and all of it where rows do not repeat much: then nothing is saved.
+    """
+    distinct, where = np.unique(Z, axis=0, return_inverse=True)
+    return (Z, slice(None)) if len(distinct) > len(Z) / 2 else (distinct, where.ravel())
+
+
+def _pairs(where: Ints, size: int) -> Ints:
+    """For each pair of rows its place in the square of `size` distinct ones."""
+    return np.asarray(where[:, None] * size + where[None], dtype=np.intp)
+
+
+def _sums(W: Floats, numbers: Ints, size: int) -> Floats:
+    """The sum of the symmetric `W` over each number, in whichever order it lies in memory."""
+    return np.asarray(np.bincount(numbers.ravel(), W.ravel(order="K"), size), dtype=np.float64)
 
 
 def _distance(one: Floats, other: Floats) -> Floats:

@@ -285,18 +285,21 @@ def _most_likely(
     covariance: Covariance, rows: Rows, scaled: Floats, known: Floats, n_steps: int
 ) -> Floats:
     """Parameters under which `scaled` is most likely, times what is thought of them beforehand."""
+    at_theta = covariance.differentiable(rows, known)
 
     def loss(theta: Floats) -> tuple[float, Floats]:
-        noisy, gradient_of = covariance.with_gradient(theta, rows, known)
+        noisy, gradient_of = at_theta(theta)
         try:
             lower = cholesky(noisy, lower=True, overwrite_a=True, check_finite=False)
         except np.linalg.LinAlgError:
             return 1e10, np.zeros_like(theta)
         weights = cho_solve((lower, True), scaled)
         value = 0.5 * scaled @ weights + np.log(np.diag(lower)).sum()
-        inverse, _ = dpotri(lower, lower=1)
-        inverse = np.tril(inverse) + np.tril(inverse, -1).T
-        gradient = gradient_of(0.5 * (inverse - np.outer(weights, weights)))
+        W, _ = dpotri(lower, lower=1, overwrite_c=1)  # the inverse, whose upper half stays zero
+        W += np.tril(W, -1).T
+        W -= np.outer(weights, weights)
+        W *= 0.5
+        gradient = gradient_of(W)
         off = (theta - covariance.prior_mean) / covariance.prior_sd
         return float(value + 0.5 * off @ off), gradient + off / covariance.prior_sd
 
