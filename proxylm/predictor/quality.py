@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from scipy import stats
+from threadpoolctl import threadpool_limits
 
 from proxylm.errors import InputError, UsageError
 from proxylm.predictor import intervals
@@ -146,7 +147,8 @@ def held_out(
     by_training: dict[int, list[Fold]] = {}
     for fold in split.folds:
         by_training.setdefault(id(fold.train), []).append(fold)
-    with ThreadPoolExecutor(jobs) as pool:
+    # matrices so small are slower on several threads, most of all while others are fitted
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(jobs) as pool:
         return pd.concat(pool.map(fit, by_training.values()), ignore_index=True)
 
 

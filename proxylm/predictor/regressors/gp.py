@@ -288,15 +288,16 @@ def _most_likely(
     at_theta = covariance.differentiable(rows, known)
 
     def loss(theta: Floats) -> tuple[float, Floats]:
-        noisy, gradient_of = at_theta(theta)
+        noisy, gradient_of = at_theta(theta)  # symmetric: its transpose is what LAPACK reads
         try:
-            lower = cholesky(noisy, lower=True, overwrite_a=True, check_finite=False)
+            lower = cholesky(noisy.T, lower=True, overwrite_a=True, check_finite=False)
         except np.linalg.LinAlgError:
             return 1e10, np.zeros_like(theta)
         weights = cho_solve((lower, True), scaled)
         value = 0.5 * scaled @ weights + np.log(np.diag(lower)).sum()
-        W, _ = dpotri(lower, lower=1, overwrite_c=1)  # the inverse, whose upper half stays zero
-        W += np.tril(W, -1).T
+        # the inverse: LAPACK leaves the lower half of its columns, rows to NumPy, the rest is zero
+        W = dpotri(lower, lower=1, overwrite_c=1)[0].T
+        W += np.triu(W, 1).T
         W -= np.outer(weights, weights)
         W *= 0.5
         gradient = gradient_of(W)
