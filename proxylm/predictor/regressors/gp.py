@@ -288,14 +288,14 @@ def _most_likely(
     at_theta = covariance.differentiable(rows, known)
 
     def loss(theta: Floats) -> tuple[float, Floats]:
-        noisy, gradient_of = at_theta(theta)  # symmetric: its transpose is what LAPACK reads
+        noisy, gradient_of = at_theta(theta)  # symmetric, and LAPACK reads columns: .T saves a copy
         try:
             lower = cholesky(noisy.T, lower=True, overwrite_a=True, check_finite=False)
         except np.linalg.LinAlgError:
             return 1e10, np.zeros_like(theta)
         weights = cho_solve((lower, True), scaled)
         value = 0.5 * scaled @ weights + np.log(np.diag(lower)).sum()
-        # the inverse: LAPACK leaves the lower half of its columns, rows to NumPy, the rest is zero
+        # half of the inverse, with zeros in the other half: transposed, NumPy reads it by rows
         W = dpotri(lower, lower=1, overwrite_c=1)[0].T
         W += np.triu(W, 1).T
         W -= np.outer(weights, weights)
